@@ -1,0 +1,112 @@
+"""The interface of a backbone: an encoder, a decoder and optional time conditioning."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.plugins import Part
+
+
+class Backbone(nn.Module, ABC):
+    """Takes (batch, 1, height, width) images in [-1, 1]; gives features at the output stride.
+
+    Attributes:
+        encoder_channels: Channels of the coarsest encoder feature.
+        decoder_channels: Channels of :meth:`decode`'s output.
+        output_stride: Side of the image over side of :meth:`decode`'s output.
+    """
+
+    encoder_channels: int
+    decoder_channels: int
+    output_stride: int
+
+    @abstractmethod
+    def encode(self, images: Tensor, t: Tensor | None = None) -> list[Tensor]:
+        """Features from fine to coarse.
+
+        Args:
+            images: (batch, 1, height, width), sides multiples of the options' side_multiple.
+            t: (batch,) diffusion time steps; None is the plain network on a clean image.
+        """
+
+    @abstractmethod
+    def decode(self, features: list[Tensor], t: Tensor | None = None) -> Tensor:
+        """(batch, decoder_channels, height / stride, width / stride) from :meth:`encode`."""
+
+    def forward(self, images: Tensor, t: Tensor | None = None) -> Tensor:
+        """Encode, then decode."""
+        return self.decode(self.encode(images, t), t)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(batch, encoder_channels): the coarsest feature, averaged over the image."""
+        return self.encode(images)[-1].mean(dim=(-2, -1))
+
+    @abstractmethod
+    def part_prefixes(self) -> dict[Part, tuple[str, ...]]:
+        """The prefixes of state-dict names that belong to the encoder and to the decoder."""
+
+    def part_of(self, name: str) -> Part:
+        """The part that a state-dict entry belongs to."""
+        for part, prefixes in self.part_prefixes().items():
+            if name.startswith(prefixes):
+                return part
+        raise KeyError(name)
+
+    def part_parameters(self, part: Part) -> Iterator[nn.Parameter]:
+        """The parameters of one part."""
+        return (p for name, p in self.named_parameters() if self.part_of(name) == part)
+
+
+class PixelHead(nn.Module):
+    """A 1x1 convolution to maps at the resolution of the image.
+
+    Where the backbone works at an output stride above one, each position predicts the pixels
+    that it covers (sub-pixel convolution; Shi et al., CVPR 2016).
+    """
+
+    def __init__(self, backbone: Backbone, channels: int) -> None:
+        super().__init__()
+        stride = backbone.output_stride
+        self.projection = nn.Conv2d(backbone.decoder_channels, channels * stride**2, 1)
+        nn.init.normal_(self.projection.weight, std=0.01)
+        nn.init.zeros_(self.projection.bias)  # type: ignore[arg-type]
+        self.shuffle = nn.PixelShuffle(stride)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(batch, decoder_channels, h, w) to (batch, channels, h * stride, w * stride)."""
+        maps: Tensor = self.shuffle(self.projection(features))
+        return maps
+
+
+class Detector(nn.Module):
+    """A backbone with a 1x1 head: one heatmap a landmark."""
+
+    def __init__(self, backbone: Backbone, landmarks: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = PixelHead(backbone, landmarks)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (batch, landmarks, height, width) from images (batch, 1, height, width)."""
+        maps: Tensor = self.head(self.backbone(images))
+        return maps
+
+
+def group_norm_in_place_of_batch_norm(module: nn.Module, groups: int) -> None:
+    """Swap every BatchNorm2d below ``module``, because few-shot batches are too small for it."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            channels = child.num_features
+            divisor = max(g for g in range(1, groups + 1) if channels % g == 0)
+            setattr(module, name, nn.GroupNorm(divisor, channels))
+        else:
+            group_norm_in_place_of_batch_norm(child, groups)
+
+
+def zero_time(images: Tensor) -> Tensor:
+    """(batch,) zeros: the time step of a clean image."""
+    return torch.zeros(len(images), dtype=torch.long, device=images.device)

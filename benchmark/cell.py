@@ -1,0 +1,177 @@
+"""Running one cell of the grid: draw, fine-tune, predict, measure, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmark.backbones import BackboneSpec
+from benchmark.backbones.base import Detector
+from benchmark.environment import peak_memory_mb
+from benchmark.finetune import finetune, load_shots, predict
+from benchmark.grid import CellSpec
+from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
+from benchmark.prepared import PreparedDataset, load_prepared
+from benchmark.pretraining import WEIGHTS, Machine
+from benchmark.progress import Listener, silent
+from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor, Timings
+from benchmark.seeding import stream_seed
+from benchmark.splits import draw
+from benchmark.store import Store, file_sha256, write_record
+from benchmark.weights import initial_backbone, load_parts
+
+PREDICTIONS = "predictions.parquet"
+
+
+def training_ids(data: PreparedDataset, seed: int, shots: int) -> tuple[str, ...]:
+    """The few-shot draw of a cell: nested in shots, the same for all methods."""
+    train = [data.ids[row] for row in data.rows("train")]
+    groups = {name: group for name, group in zip(data.ids, data.groups, strict=True) if group}
+    return draw(train, data.record.name, seed, shots, groups)
+
+
+def run_cell(
+    store: Store,
+    spec: CellSpec,
+    labels: CellLabels,
+    preset: str,
+    machine: Machine,
+    attempts: int = 1,
+    listener: Listener = silent,
+) -> CellRecord:
+    """Compute a cell and write ``cells/<key>/``.
+
+    Raises:
+        BenchmarkError: It cannot be computed; one sentence says why.
+    """
+    started = time.monotonic()
+    data = load_prepared(store, spec.dataset.key)
+    ids = training_ids(data, spec.seed, spec.shots)
+    detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+    history = finetune(
+        detector,
+        load_shots(data, data.rows_of(ids), machine.device),
+        spec.protocol,
+        steps=spec.finetuning_steps,
+        seed=spec.seed,
+        validate=_validation(detector, data, spec, machine),
+        listener=listener,
+    )
+    tuned = time.monotonic()
+    test = data.rows("test")
+    predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
+    done = time.monotonic()
+    with store.folder("cells", spec.key) as folder:
+        metrics = _write_predictions(folder / PREDICTIONS, data, test, predicted)
+        history.write(folder / "history.parquet")
+        pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
+        record = CellRecord(
+            key=spec.key,
+            status="done",
+            spec=spec.model_dump(mode="json") | {"preset": preset},
+            labels=labels,
+            dataset_key=spec.dataset.key,
+            pretraining_key=spec.pretraining.key if spec.pretraining else None,
+            unit=data.record.unit,
+            metrics=metrics,
+            floor=_floor(data, data.rows_of(ids), test),
+            training_ids=ids,
+            timings=Timings(
+                pretraining_seconds=pretrained.seconds if pretrained else 0.0,
+                finetuning_seconds=tuned - started,
+                evaluation_seconds=done - tuned,
+                total_seconds=time.monotonic() - started,
+            ),
+            parameters=sum(p.numel() for p in detector.parameters()),
+            steps=spec.finetuning_steps,
+            peak_memory_mb=peak_memory_mb(),
+            attempts=attempts,
+            environment=machine.environment,
+            files={PREDICTIONS: file_sha256(folder / PREDICTIONS)},
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        )
+        write_record(folder / "cell.json", record)
+    return record
+
+
+def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector:
+    """The seed's initial network, with the pretrained parts put in, under a fresh head."""
+    backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed)
+    if spec.pretraining is not None:
+        load_parts(backbone, store.root / "pretrained" / spec.pretraining.key / WEIGHTS)
+    torch.manual_seed(stream_seed("head", spec.seed))
+    return Detector(backbone, landmarks)
+
+
+def _validation(
+    detector: Detector, data: PreparedDataset, spec: CellSpec, machine: Machine
+) -> Callable[[], float] | None:
+    if spec.protocol.selection == "last":
+        return None
+    rows = data.rows("val")
+
+    def error() -> float:
+        predicted = predict(detector, data, rows, spec.protocol, machine.device)
+        return float(np.nanmean(radial_errors(predicted, data.points[rows], data.spacing[rows])))
+
+    return error
+
+
+def _write_predictions(
+    path: Path, data: PreparedDataset, test: list[int], predicted: np.ndarray
+) -> CellMetrics:
+    """Write one row an image and landmark, and measure from the same numbers."""
+    import pandas as pd
+
+    truth, spacing = data.points[test], data.spacing[test]
+    error = radial_errors(predicted, truth, spacing)
+    error_px = radial_errors(predicted, truth)
+    names = data.record.landmark_names
+    frame = pd.DataFrame(
+        {
+            "image_id": np.repeat([data.ids[row] for row in test], len(names)),
+            "landmark": np.tile(names, len(test)),
+            "x": predicted[..., 0].ravel(),
+            "y": predicted[..., 1].ravel(),
+            "x_true": truth[..., 0].ravel(),
+            "y_true": truth[..., 1].ravel(),
+            "error_px": error_px.ravel(),
+            "error": error.ravel(),
+            "unit": data.record.unit,
+            "spacing_x": np.repeat(spacing[:, 0], len(names)),
+            "spacing_y": np.repeat(spacing[:, 1], len(names)),
+        }
+    )
+    frame.to_parquet(path, index=False)
+    return _metrics(summarise(error, data.record.thresholds), names, float(np.nanmean(error_px)))
+
+
+def _metrics(summary: Metrics, names: tuple[str, ...], mre_px: float) -> CellMetrics:
+    return CellMetrics(
+        mre=summary.mre,
+        mre_std=summary.std,
+        median=summary.median,
+        p95=summary.p95,
+        sdr={str(threshold): percent for threshold, percent in summary.sdr.items()},
+        n_images=summary.n_images,
+        n_points=summary.n_points,
+        per_landmark={
+            name: None if np.isnan(value) else value
+            for name, value in zip(names, summary.per_landmark, strict=True)
+        },
+        mre_px=mre_px,
+    )
+
+
+def _floor(data: PreparedDataset, shots: list[int], test: list[int]) -> Floor:
+    """The mean-shape predictor: the average of the shots' landmarks in every test image."""
+    shape = mean_shape(data.points[shots], data.sizes[shots])
+    placed = place_shape(shape, data.sizes[test])
+    errors = radial_errors(placed, data.points[test], data.spacing[test])
+    summary = summarise(errors, data.record.thresholds)
+    return Floor(mre=summary.mre, sdr={str(t): percent for t, percent in summary.sdr.items()})

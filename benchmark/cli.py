@@ -1,0 +1,195 @@
+"""The command line: parses, calls, prints; ``--help`` loads nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmark.errors import BenchmarkError
+
+app = typer.Typer(
+    name="benchmark",
+    help="Which pretraining gives the most accurate landmarks from a few labelled X-rays?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DEFAULT_OUTPUT = Path("runs")
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder in which finished work lies (the store).")
+]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with methods, datasets or reports; repeatable."),
+]
+
+
+def _console() -> Console:
+    return Console(soft_wrap=False, highlight=False)
+
+
+@app.command()
+def run(
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Methods, separated by commas: names, wildcards, name[option=value]."),
+    ] = None,
+    shots: Annotated[
+        str | None, typer.Option(help="Numbers of labelled images, such as 1,5,10,25,50.")
+    ] = None,
+    datasets: Annotated[
+        str | None, typer.Option(help="Datasets, separated by commas; see `list datasets`.")
+    ] = None,
+    data_root: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds, from 0 on.")] = None,
+    backbones: Annotated[
+        str | None,
+        typer.Option(help="Networks for all methods: unet, timm/<name>, unet[channels=32-64]."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="quick, standard or paper, or a TOML file.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with any of these settings.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="path.to.option=value, such as protocol.steps=300; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Store for finished work; default runs.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; default one a core or GPU.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    plugin: Plugins = None,
+    share_pretraining: Annotated[
+        bool, typer.Option("--share-pretraining", help="All seeds share one pretraining.")
+    ] = False,
+    allow_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leaks", help="Keep films of test images in the unlabelled pool; marked."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and the expected time; compute none.")
+    ] = False,
+) -> None:
+    """Pretrain, fine-tune on identical few-shot draws, and measure; finished cells are kept."""
+    from benchmark.requests import run_config
+    from benchmark.running import dry_run as show_plan
+    from benchmark.running import run as compute
+
+    flags = {
+        "methods": methods,
+        "datasets": datasets,
+        "shots": shots,
+        "seeds": seeds,
+        "backbones": backbones,
+        "preset": preset,
+        "data_roots": data_root,
+        "output": output,
+        "workers": workers,
+        "threads": threads,
+        "device": device,
+        "plugins": plugin,
+        "share_pretraining": share_pretraining or None,
+        "allow_leaks": allow_leaks or None,
+    }
+    request = run_config({k: v for k, v in flags.items() if v is not None}, config, settings or [])
+    raise typer.Exit((show_plan if dry_run else compute)(request, _console()))
+
+
+@app.command()
+def status(output: Output = DEFAULT_OUTPUT) -> None:
+    """What the store holds: cells done and failed, what the last run still lacks, and cost."""
+    from benchmark.overview import print_status
+
+    print_status(output, _console())
+
+
+@app.command()
+def leaderboard(output: Output = DEFAULT_OUTPUT) -> None:
+    """Print the leaderboard of everything in the store."""
+    from benchmark.overview import existing_store
+    from benchmark.rendering import print_leaderboard
+
+    print_leaderboard(existing_store(output), _console())
+
+
+@app.command()
+def report(output: Output = DEFAULT_OUTPUT, plugin: Plugins = None) -> None:
+    """Write report.html, leaderboard.md and leaderboard.csv from what is in the store."""
+    from benchmark.overview import existing_store
+    from benchmark.registry import add_plugin_files
+    from benchmark.rendering import write_reports
+
+    add_plugin_files(plugin or ())
+    console = _console()
+    for path in write_reports(existing_store(output), console):
+        console.print(path, soft_wrap=True)
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[
+        str, typer.Argument(help="methods, datasets, reports, presets; all if left out.")
+    ] = "all",
+    plugin: Plugins = None,
+) -> None:
+    """List methods, datasets, reports and presets; a broken plugin is listed with its error."""
+    from benchmark.overview import print_plugins
+    from benchmark.registry import add_plugin_files
+
+    add_plugin_files(plugin or ())
+    print_plugins(kind, _console())
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="A method, a dataset, a report or a preset.")],
+    plugin: Plugins = None,
+) -> None:
+    """Describe one plugin or preset: what it does, its source, its options."""
+    from benchmark.overview import print_info
+    from benchmark.registry import add_plugin_files
+
+    add_plugin_files(plugin or ())
+    print_info(name, _console())
+
+
+@app.command()
+def doctor(output: Output = DEFAULT_OUTPUT) -> None:
+    """Check the installation: packages, device, plugins, weights, and whether the store writes."""
+    from benchmark.doctor import examine
+
+    raise typer.Exit(examine(output, _console()))
+
+
+def main() -> None:
+    """Run the command line; errors of the user's are one sentence and exit status 2."""
+    try:
+        app()
+    except BenchmarkError as error:
+        Console(stderr=True).print(
+            f"error: {error}", markup=False, highlight=False, soft_wrap=True
+        )
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted: finished cells are kept; run again to go on")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)

@@ -1,0 +1,225 @@
+"""What a run is: protocol, pretraining budget, backbones and grid, with presets in TOML."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.errors import UsageError
+
+PRESET_FOLDER = Path(__file__).parent / "presets"
+
+M = TypeVar("M", bound=BaseModel)
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AugmentationConfig(Settings):
+    """Strengths of the fine-tuning augmentation; the same for every method."""
+
+    rotation: NonNegative = Field(10.0, description="Largest rotation, degrees.")
+    scale: Fraction = Field(0.12, description="Largest relative change of scale.")
+    shift: Fraction = Field(0.08, description="Largest shift, as a fraction of the side.")
+    elastic: Fraction = Field(0.01, description="Elastic displacement, fraction of the side.")
+    gamma: NonNegative = Field(0.4, description="Largest |log gamma|.")
+    contrast: NonNegative = Field(0.2, description="Largest relative change of contrast.")
+    brightness: NonNegative = Field(0.2, description="Largest shift of brightness, range [-1, 1].")
+    dose: tuple[float, float] | None = Field(
+        (400.0, 6000.0), description="Photons a pixel, drawn log-uniformly; None: no noise."
+    )
+    noise_probability: Fraction = Field(0.5, description="Share of images with dose noise.")
+    scatter_probability: Fraction = Field(0.2, description="Share of images with scatter haze.")
+    blur: NonNegative = Field(0.7, description="Largest sigma of the detector blur, px.")
+    blur_probability: Fraction = Field(0.2, description="Share of images with detector blur.")
+    collimation_probability: Fraction = Field(0.1, description="Share of collimated images.")
+
+
+class ProtocolConfig(Settings):
+    """Fine-tuning and evaluation: the same for all methods, and owned by the harness."""
+
+    version: int = Field(1, description="Raised whenever the same settings give another result.")
+    image_size: PositiveInt = Field(
+        144, description="Side of the square, in px, whose area the working images have at most."
+    )
+    steps: PositiveInt = Field(200, description="Optimiser steps of the fine-tuning.")
+    batch_size: PositiveInt = 8
+    learning_rate: PositiveFloat = Field(2e-3, description="Peak of the one-cycle schedule.")
+    weight_decay: NonNegative = 1e-2
+    warmup: Fraction = Field(0.1, description="Share of the steps in which the rate rises.")
+    gradient_clip: PositiveFloat = 5.0
+    loss: Literal["softmax", "mse", "bce", "awing", "channel-softmax"] = "softmax"
+    decoder: Literal[
+        "auto", "local", "local-linear", "local-sigmoid", "parabola", "argmax", "soft", "contour"
+    ] = Field("auto", description="auto: the one that inverts the loss's target.")
+    sigma: PositiveFloat = Field(1.5, description="Sigma of the target Gaussian, working px.")
+    selection: Literal["last", "val"] = Field(
+        "last", description="Weights to test: the last ones, or the best on the val split."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of the forward pass, here and in pretraining; auto: bfloat16 on a GPU that "
+        "has it, float32 on a CPU (where it pays on few models).",
+    )
+    augmentation: AugmentationConfig = AugmentationConfig()
+
+
+class PretrainingConfig(Settings):
+    """The budget of pretraining: equal optimiser steps for all methods."""
+
+    steps: PositiveInt = Field(200, description="Optimiser steps.")
+    batch_size: PositiveInt = Field(
+        16,
+        description="Images a step; contrastive methods, whose batch is their set of negatives, "
+        "have a batch size of their own.",
+    )
+
+
+class Preset(Settings):
+    """A named set of defaults."""
+
+    description: str
+    protocol: ProtocolConfig = ProtocolConfig()
+    pretraining: PretrainingConfig = PretrainingConfig()
+    default_backbone: str = "unet"
+    backbones: dict[str, str] = Field(
+        default_factory=dict, description="The backbone of single methods, where they differ."
+    )
+    backbone_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Default options by backbone family: unet, timm."
+    )
+    method_options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Default options by method."
+    )
+    controls: tuple[str, ...] = Field(("scratch",), description="Controls added to every run.")
+
+
+class RunConfig(Settings):
+    """One run: what is compared, on what, and where the results lie."""
+
+    methods: tuple[str, ...] = ("ddpm", "simclr", "moco")
+    datasets: tuple[str, ...] = ("phantom-cephalometric",)
+    shots: tuple[PositiveInt, ...] = (50,)
+    seeds: tuple[int, ...] = (0,)
+    backbones: tuple[str, ...] = ()
+    preset: str = "quick"
+    protocol: ProtocolConfig = ProtocolConfig()
+    pretraining: PretrainingConfig = PretrainingConfig()
+    data_roots: dict[str, Path] = Field(
+        default_factory=dict, description="Folder by dataset; the key '' serves all others."
+    )
+    share_pretraining: bool = False
+    allow_leaks: bool = False
+    output: Path = Path("runs")
+    workers: int | None = Field(None, ge=1, description="Worker processes; None: one a core.")
+    threads: int | None = Field(None, ge=1, description="Threads a worker; None: a fair share.")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    plugins: tuple[Path, ...] = ()
+
+
+def preset_names() -> list[str]:
+    """The names of the presets that are shipped."""
+    return sorted(path.stem for path in PRESET_FOLDER.glob("*.toml"))
+
+
+def load_preset(name: str) -> Preset:
+    """Read a preset by name, or from a ``.toml`` file.
+
+    Raises:
+        UsageError: There is none of that name, or it does not validate.
+    """
+    path = Path(name) if name.endswith(".toml") else PRESET_FOLDER / f"{name}.toml"
+    if not path.is_file():
+        close = difflib.get_close_matches(name, preset_names(), n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UsageError(
+            f"unknown preset {name!r}: {hint}choose from {', '.join(preset_names())}"
+        )
+    return validated(Preset, read_toml(path), where=str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file.
+
+    Raises:
+        UsageError: It is missing or not TOML; the sentence names the line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+def validated(model: type[M], values: dict[str, Any], where: str) -> M:
+    """Validate values into a model, and turn what is wrong into one sentence.
+
+    Raises:
+        UsageError: A name is unknown or a value out of range.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        name = str(first["loc"][-1]) if first["loc"] else ""
+        if first["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(name, _field_names(model), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "see `info` for the names"
+            raise UsageError(f"{where}: unknown setting {path!r}; {hint}") from error
+        raise UsageError(
+            f"{where}: {path} = {first['input']!r} will not do: {first['msg']}"
+        ) from error
+
+
+def _field_names(model: type[BaseModel]) -> list[str]:
+    names = list(model.model_fields)
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names += _field_names(field.annotation)
+    return names
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, table by table."""
+    result = dict(base)
+    for name, value in changes.items():
+        old = result.get(name)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        result[name] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def parse_setting(text: str) -> dict[str, Any]:
+    """``path.to.option=value`` as nested tables; the value is read as TOML, else as text.
+
+    Raises:
+        UsageError: There is no ``=``.
+    """
+    path, sign, value = text.partition("=")
+    if not sign or not path.strip():
+        raise UsageError(
+            f"--set {text!r} is not of the form path.to.option=value, "
+            "for example protocol.steps=300"
+        )
+    try:
+        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    for part in reversed(path.strip().split(".")):
+        parsed = {part: parsed}
+    result: dict[str, Any] = parsed
+    return result

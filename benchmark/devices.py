@@ -1,0 +1,40 @@
+"""Where and how precisely a network runs: device, autocast and random generators."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmark.errors import UsageError
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` is the first CUDA GPU where there is one, else the CPU.
+
+    Raises:
+        UsageError: CUDA is asked for and torch sees no GPU.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this torch sees no GPU; use --device cpu")
+    return torch.device(name)
+
+
+def resolve_precision(name: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 on a GPU that has it, float32 elsewhere."""
+    if name == "auto":
+        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        name = "bfloat16" if on_gpu else "float32"
+    return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """Autocast to bfloat16 where that is the precision, else a context that does nothing."""
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16
+    )
+
+
+def generator(seed: int, device: torch.device) -> torch.Generator:
+    """A generator on the device, seeded."""
+    return torch.Generator(device=device).manual_seed(seed)

@@ -1,0 +1,1 @@
+"""Engines: how the tasks of a run reach the machines that do them."""

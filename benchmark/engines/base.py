@@ -1,0 +1,44 @@
+"""What every engine reports to, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from benchmark.progress import Progress
+from benchmark.schema import Failure
+from benchmark.tasks import Task
+
+
+class Display(Protocol):
+    """Shows the user what goes on."""
+
+    def started(self, task: Task) -> None:
+        """A worker has begun a task."""
+
+    def progressed(self, task: Task, progress: Progress) -> None:
+        """A worker has come further."""
+
+    def finished(self, task: Task, seconds: float) -> None:
+        """A task is done and in the store."""
+
+    def failed(self, task: Task, failure: Failure) -> None:
+        """A task has failed; its reason is in the store."""
+
+    def tick(self) -> None:
+        """Some time has passed."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        done: Tasks that were finished.
+        failed: Tasks that failed, with the reason.
+        bad_input: The reasons of failures that the user has to mend: exit status 2.
+    """
+
+    done: list[Task] = field(default_factory=list)
+    failed: list[tuple[Task, Failure]] = field(default_factory=list)
+    bad_input: list[Failure] = field(default_factory=list)

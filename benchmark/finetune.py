@@ -1,0 +1,172 @@
+"""Fine-tuning a detector on the shots and predicting the test images: the same for all methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.augment import Augmentation
+from benchmark.backbones.base import Detector
+from benchmark.config import ProtocolConfig
+from benchmark.devices import autocast, generator, resolve_precision
+from benchmark.heatmaps import decode, valid_landmarks
+from benchmark.losses import heatmap_loss
+from benchmark.prepared import PreparedDataset
+from benchmark.progress import Listener, Progress, silent
+from benchmark.seeding import stream_seed
+from benchmark.training import History, Schedule, optimise
+from benchmark.unlabelled import as_unit_range
+
+EVALUATION_BATCH = 16
+VALIDATIONS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """The labelled images of a cell, on the training device.
+
+    Attributes:
+        pixels: uint8 (shots, height, width).
+        points: (shots, landmarks, 2) working px, NaN where missing.
+    """
+
+    pixels: Tensor
+    points: Tensor
+
+
+def load_shots(data: PreparedDataset, rows: list[int], device: torch.device) -> Shots:
+    """The images and landmarks of these rows."""
+    points = torch.from_numpy(data.working_points(rows)).float()
+    pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[rows]))
+    return Shots(pixels.to(device), points.to(device))
+
+
+def _order(shots: int, batch_size: int, random: torch.Generator) -> Callable[[], Tensor]:
+    """Draws of ``batch_size`` rows: every shot as often as any other, in changing order."""
+    waiting = torch.empty(0, dtype=torch.long, device=random.device)
+
+    def draw() -> Tensor:
+        nonlocal waiting
+        while len(waiting) < batch_size:
+            more = torch.randperm(shots, generator=random, device=random.device)
+            waiting = torch.cat([waiting, more])
+        batch, waiting = waiting[:batch_size], waiting[batch_size:]
+        return batch
+
+    return draw
+
+
+def finetune(
+    detector: Detector,
+    shots: Shots,
+    protocol: ProtocolConfig,
+    *,
+    steps: int,
+    seed: int,
+    validate: Callable[[], float] | None = None,
+    listener: Listener = silent,
+) -> History:
+    """Train the whole detector on the shots, in place.
+
+    Args:
+        detector: Pretrained backbone with a fresh head.
+        shots: The labelled images.
+        protocol: Loss, schedule and augmentation.
+        steps: Optimiser steps.
+        seed: Fixes batches and augmentation; the same for all methods.
+        validate: Error on the validation split, where weights are chosen by it.
+        listener: Told of the progress.
+    """
+    device = shots.pixels.device
+    random = generator(stream_seed("finetuning", seed), device)
+    augmentation = Augmentation(protocol.augmentation)
+    measure = heatmap_loss(protocol.loss)
+    draw = _order(len(shots.pixels), protocol.batch_size, random)
+    size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
+
+    def loss(_: int) -> Tensor:
+        rows = draw()
+        images, points = augmentation(
+            as_unit_range(shots.pixels[rows]), shots.points[rows], random
+        )
+        logits = detector(images).float()
+        return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
+
+    detector.train()
+    best = _BestWeights(detector, steps, validate) if validate is not None else None
+    history = optimise(
+        loss,
+        detector.parameters(),
+        Schedule(
+            steps,
+            protocol.learning_rate,
+            protocol.weight_decay,
+            protocol.warmup,
+            protocol.gradient_clip,
+        ),
+        stage="fine-tune",
+        device=device,
+        precision=resolve_precision(protocol.precision, device),
+        listener=listener,
+        after_step=best,
+    )
+    if best is not None:
+        best.restore()
+    return history
+
+
+class _BestWeights:
+    """Keeps the weights with the least validation error, looked at ten times in a run."""
+
+    def __init__(self, detector: Detector, steps: int, validate: Callable[[], float]) -> None:
+        self.detector, self.validate = detector, validate
+        self.every = max(1, steps // VALIDATIONS)
+        self.error = float("inf")
+        self.state: dict[str, Tensor] = {}
+
+    def __call__(self, step: int) -> None:
+        if (step + 1) % self.every:
+            return
+        error = self.validate()
+        self.detector.train()
+        if error < self.error:
+            self.error = error
+            self.state = {k: v.detach().clone() for k, v in self.detector.state_dict().items()}
+
+    def restore(self) -> None:
+        if self.state:
+            self.detector.load_state_dict(self.state)
+
+
+@torch.no_grad()
+def predict(
+    detector: Detector,
+    data: PreparedDataset,
+    rows: list[int],
+    protocol: ProtocolConfig,
+    device: torch.device,
+    listener: Listener = silent,
+) -> np.ndarray:
+    """Predicted landmarks (rows, landmarks, 2) in native px, float64, unrounded."""
+    detector.eval()
+    precision = resolve_precision(protocol.precision, device)
+    decoder = protocol.decoder
+    if decoder == "auto":
+        decoder = heatmap_loss(protocol.loss).decoder
+    found = []
+    for start in range(0, len(rows), EVALUATION_BATCH):
+        chunk = rows[start : start + EVALUATION_BATCH]
+        pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[chunk])).to(device)
+        with autocast(device, precision):
+            logits = detector(as_unit_range(pixels))
+        points = decode(logits.float(), decoder, protocol.sigma).cpu().numpy()
+        found += [
+            data.frames[row].to_native(p.astype(np.float64))
+            for row, p in zip(chunk, points, strict=True)
+        ]
+        listener(Progress("evaluate", start + len(chunk), len(rows)))
+    return np.stack(found)

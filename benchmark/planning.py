@@ -1,0 +1,260 @@
+"""From a run's settings to its cells: names resolved, data indexed, controls added."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmark.backbones import BackboneSpec, parse_backbone
+from benchmark.config import Preset, RunConfig, load_preset
+from benchmark.errors import DataError, UsageError
+from benchmark.frames import working_size
+from benchmark.grid import (
+    CellSpec,
+    DatasetSpec,
+    PluginChoice,
+    PretrainingSpec,
+    long_finetuning_steps,
+)
+from benchmark.plugin_specs import PluginSpec
+from benchmark.plugins import LandmarkDataset, Method, Plugin
+from benchmark.records import DatasetIndex
+from benchmark.registry import add_plugin_files, registry
+from benchmark.schema import CellLabels
+
+# Every working size is a multiple of this, so that networks of up to five octaves share it and
+# a dataset is prepared once, whichever backbones a run holds.
+SIDE_MULTIPLE = 32
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell of the plan with its labels."""
+
+    spec: CellSpec
+    labels: CellLabels
+
+    @property
+    def key(self) -> str:
+        """The cell's key in the store."""
+        return self.spec.key
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run asks for, whether done already or not.
+
+    Attributes:
+        cells: In the order of the leaderboard's rows.
+        roots: The folder of each dataset that needs one, by the key of its spec.
+        notes: Sentences for the user about what was added or left out.
+    """
+
+    cells: tuple[PlannedCell, ...]
+    roots: Mapping[str, Path | None]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """A method on a backbone."""
+
+    method: type[Method]
+    choice: PluginChoice
+    backbone: BackboneSpec
+    control: bool
+
+
+@dataclass(frozen=True)
+class _Data:
+    """An indexed dataset."""
+
+    choice: PluginChoice
+    index: DatasetIndex
+    root: Path | None
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Resolve a run into its cells, reading labels but no pixels.
+
+    Raises:
+        UsageError: A name, an option or a number of shots will not do.
+        DataError: A dataset's files are missing or wrong.
+    """
+    add_plugin_files(config.plugins)
+    preset = load_preset(config.preset)
+    notes: list[str] = []
+    arms = _arms(config, preset, notes)
+    cells: list[PlannedCell] = []
+    roots: dict[str, Path | None] = {}
+    for spec in registry("dataset").resolve(config.datasets):
+        data = _index(spec, config)
+        for arm in arms:
+            prepared = _dataset_spec(data, arm.backbone, config)
+            roots[prepared.key] = data.root
+            cells += _cells(arm, prepared, data.index, config)
+    return Plan(tuple(cells), roots, tuple(notes))
+
+
+def _choice(plugin: type[Plugin], options: Any) -> PluginChoice:
+    return PluginChoice(
+        name=plugin.name, version=plugin.version, options=options.model_dump(mode="json")
+    )
+
+
+def _arms(config: RunConfig, preset: Preset, notes: list[str]) -> list[_Arm]:
+    """Methods on their backbones, and the controls of every backbone."""
+    methods = registry("method")
+    specs = methods.resolve(config.methods)
+    arms: dict[tuple[str, str], _Arm] = {}
+
+    def add(spec: PluginSpec, backbone: BackboneSpec, control: bool) -> None:
+        plugin = methods.load(spec.name)
+        options = methods.options(spec, preset.method_options.get(spec.name))
+        arm = _Arm(plugin, _choice(plugin, options), backbone, control or _is_control(plugin))
+        identity = (arm.choice.model_dump_json(), str(backbone.as_json()))
+        arms.setdefault(identity, arm)
+
+    for spec in specs:
+        for backbone in _backbones(methods.load(spec.name), config, preset, notes):
+            add(spec, backbone, control=False)
+    networks = {str(arm.backbone.as_json()): arm.backbone for arm in arms.values()}
+    for backbone in networks.values():
+        for name in preset.controls:
+            add(PluginSpec(name), backbone, control=True)
+    return list(arms.values())
+
+
+def _is_control(method: type[Method]) -> bool:
+    return method.family == "control"
+
+
+def _backbones(
+    method: type[Method], config: RunConfig, preset: Preset, notes: list[str]
+) -> list[BackboneSpec]:
+    """The backbones that a method runs on in this run.
+
+    Raises:
+        UsageError: It runs on none of those that were asked for.
+    """
+    if config.backbones:
+        texts = list(config.backbones)
+    else:
+        texts = [
+            preset.backbones.get(method.name)
+            or method.default_backbone()
+            or preset.default_backbone
+        ]
+    specs = [parse_backbone(text, preset.backbone_options) for text in texts]
+    problems = [(spec, method.backbone_problem(spec.name)) for spec in specs]
+    possible = [spec for spec, problem in problems if problem is None]
+    reasons = [problem for _, problem in problems if problem is not None]
+    if not possible:
+        raise UsageError(f"method {method.name!r} cannot run here: {reasons[0]}")
+    notes += [f"{method.name}: {reason}; left out there" for reason in reasons]
+    return possible
+
+
+def _index(spec: PluginSpec, config: RunConfig) -> _Data:
+    """Open a dataset and read its labels.
+
+    Raises:
+        UsageError: It needs a folder and none is given; shots exceed its training images.
+        DataError: Its files are missing or wrong.
+    """
+    datasets = registry("dataset")
+    plugin = datasets.load(spec.name)
+    root = config.data_roots.get(spec.name, config.data_roots.get(""))
+    if plugin.needs_root and root is None:
+        where = f" ({plugin.source})" if plugin.source else ""
+        raise UsageError(
+            f"dataset {spec.name!r} needs the folder of its files: --data-root DIR{where}"
+        )
+    root = root if plugin.needs_root else None
+    options = datasets.options(spec)
+    dataset: LandmarkDataset = plugin(options, root)
+    index = dataset.index()
+    train, test = len(index.split("train")), len(index.split("test"))
+    if max(config.shots) > train:
+        raise UsageError(
+            f"--shots {max(config.shots)} exceeds the {train} training images of {index.name}: "
+            f"ask for {train} at most"
+        )
+    if not test:
+        raise DataError(f"dataset {index.name} has no test images: there is nothing to measure")
+    if config.protocol.selection == "val" and not index.split("val"):
+        raise UsageError(
+            f"dataset {index.name} has no validation images: use protocol.selection=last"
+        )
+    return _Data(_choice(plugin, options), index, root)
+
+
+def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> DatasetSpec:
+    aspect = median(sample.height / sample.width for sample in data.index.samples)
+    multiple = math.lcm(SIDE_MULTIPLE, backbone.side_multiple)
+    return DatasetSpec(
+        dataset=data.choice,
+        title=data.index.name,
+        fingerprint=data.index.fingerprint,
+        working_size=working_size(aspect, config.protocol.image_size, multiple),
+        allow_leaks=config.allow_leaks,
+    )
+
+
+def _cells(
+    arm: _Arm, dataset: DatasetSpec, index: DatasetIndex, config: RunConfig
+) -> Iterator[PlannedCell]:
+    protocol = config.protocol
+    steps = protocol.steps
+    if arm.method.long_finetuning:
+        steps = long_finetuning_steps(protocol, config.pretraining)
+    for shots in config.shots:
+        for seed in config.seeds:
+            yield PlannedCell(
+                CellSpec(
+                    dataset=dataset,
+                    method=arm.choice,
+                    backbone=arm.backbone.as_json(),
+                    shots=shots,
+                    seed=seed,
+                    protocol=protocol,
+                    finetuning_steps=steps,
+                    pretraining=_pretraining(arm, dataset, seed, config),
+                ),
+                CellLabels(
+                    dataset=index.name,
+                    method=arm.choice.name,
+                    title=arm.method.title,
+                    backbone=arm.backbone.name,
+                    shots=shots,
+                    seed=seed,
+                    control=arm.control,
+                    family=arm.method.family,
+                ),
+            )
+
+
+def _pretraining(
+    arm: _Arm, dataset: DatasetSpec, seed: int, config: RunConfig
+) -> PretrainingSpec | None:
+    """What is pretrained once for all shots of a seed; None for the controls.
+
+    Weights from elsewhere depend on neither the dataset nor the seed, and their key holds neither.
+    """
+    if not arm.method.trains:
+        return None
+    own = arm.method.pretraining_data == "pool"
+    first = min(config.seeds) if config.share_pretraining else seed
+    return PretrainingSpec(
+        dataset=dataset if own else None,
+        method=arm.choice,
+        backbone=arm.backbone.as_json(),
+        steps=config.pretraining.steps if own else 0,
+        batch_size=config.pretraining.batch_size if own else 0,
+        precision=config.protocol.precision,
+        seed=first if own else None,
+    )

@@ -1,0 +1,203 @@
+"""Preparing a dataset: decode and scale every image once, and keep leaks out of the pool."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.frames import Frame, fit
+from benchmark.grid import DatasetSpec
+from benchmark.images import scale_to, write_preview
+from benchmark.leaks import find_leaks, thumbnail
+from benchmark.plugins import LandmarkDataset
+from benchmark.prepared import write_index
+from benchmark.progress import Listener, Progress, silent
+from benchmark.records import DatasetIndex, Sample
+from benchmark.registry import registry
+from benchmark.schema import DatasetRecord, Leak, Preview
+from benchmark.splits import draw
+from benchmark.store import Store, file_sha256, write_record
+
+PREVIEWS = 24
+PREVIEW_SIDE = 320
+# Below this number of images, starting processes costs more than it saves.
+PARALLEL_FROM = 64
+
+
+def open_dataset(spec: DatasetSpec, root: Path | None) -> LandmarkDataset:
+    """The plugin behind a spec, with its options."""
+    plugin = registry("dataset").load(spec.dataset.name)
+    assert issubclass(plugin, LandmarkDataset)
+    return plugin(plugin.Options.model_validate(spec.dataset.options), root)
+
+
+class _Reader:
+    """Reads and scales single images; lives once in each reading process."""
+
+    current: _Reader
+
+    def __init__(self, spec: DatasetSpec, root: Path | None) -> None:
+        self.dataset = open_dataset(spec, root)
+        self.canvas = spec.working_size
+
+    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray, Frame]:
+        """The working image, the thumbnail for the leak search, and the frame."""
+        pixels = self.dataset.read(sample.id)
+        frame = fit(sample.width, sample.height, self.canvas)
+        working = np.zeros(self.canvas, np.uint8)
+        (left, top), (width, height) = frame.offset, frame.content
+        working[top : top + height, left : left + width] = scale_to(pixels, frame.content)
+        return working, thumbnail(pixels), frame
+
+
+def _start_reader(spec: DatasetSpec, root: Path | None, plugins: tuple[Path, ...]) -> None:
+    for path in plugins:
+        registry("dataset").add_file(path)
+    _Reader.current = _Reader(spec, root)
+
+
+def _read(sample: Sample) -> tuple[np.ndarray, np.ndarray, Frame]:
+    return _Reader.current.read(sample)
+
+
+def _read_all(
+    samples: tuple[Sample, ...],
+    spec: DatasetSpec,
+    root: Path | None,
+    plugins: tuple[Path, ...],
+    processes: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray, Frame]]:
+    if processes == 1 or len(samples) < PARALLEL_FROM:
+        _start_reader(spec, root, plugins)
+        yield from map(_read, samples)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _start_reader, (spec, root, plugins)) as pool:
+        yield from pool.map(_read, samples, chunksize=8)
+
+
+def prepare(
+    store: Store,
+    spec: DatasetSpec,
+    root: Path | None,
+    *,
+    plugins: tuple[Path, ...] = (),
+    processes: int = 1,
+    listener: Listener = silent,
+) -> DatasetRecord:
+    """Write ``datasets/<key>/`` of the store.
+
+    Raises:
+        DataError: An image cannot be read; one sentence names it.
+    """
+    started = time.monotonic()
+    dataset = open_dataset(spec, root)
+    index = dataset.index()
+    count = len(index.samples)
+    pixels = np.zeros((count, *spec.working_size), np.uint8)
+    thumbnails, frames = [], []
+    for row, (working, small, frame) in enumerate(
+        _read_all(index.samples, spec, root, plugins, processes)
+    ):
+        pixels[row] = working
+        thumbnails.append(small)
+        frames.append(frame)
+        if row % 8 == 7 or row + 1 == count:
+            listener(Progress("prepare", row + 1, count))
+    leaks = _leaks(index, np.stack(thumbnails))
+    kept_out = set() if spec.allow_leaks else {leak.pool_id for leak in leaks}
+    pool = [s.split != "test" and s.id not in kept_out for s in index.samples]
+    with store.folder("datasets", spec.key) as folder:
+        np.save(folder / "images.npy", pixels)
+        np.save(folder / "points.npy", np.stack([s.points for s in index.samples]))
+        write_index(folder / "index.json", _rows(index, frames, pool))
+        _write_previews(folder, dataset, index)
+        record = _record(spec, dataset, index, leaks, sum(pool), time.monotonic() - started)
+        names = ("images.npy", "points.npy", "index.json")
+        record = record.model_copy(
+            update={"files": {name: file_sha256(folder / name) for name in names}}
+        )
+        write_record(folder / "dataset.json", record)
+    return record
+
+
+def _leaks(index: DatasetIndex, thumbnails: np.ndarray) -> list[Leak]:
+    test = [row for row, s in enumerate(index.samples) if s.split == "test"]
+    pool = [row for row, s in enumerate(index.samples) if s.split != "test"]
+    found = find_leaks(
+        [index.samples[row].id for row in pool],
+        thumbnails[pool],
+        [index.samples[row].id for row in test],
+        thumbnails[test],
+    )
+    return [Leak(pool_id=x.pool_id, test_id=x.test_id, correlation=x.correlation) for x in found]
+
+
+def _rows(index: DatasetIndex, frames: list[Frame], pool: list[bool]) -> list[dict[str, object]]:
+    return [
+        {
+            "id": sample.id,
+            "split": sample.split,
+            "group": sample.group,
+            "in_pool": in_pool,
+            "width": sample.width,
+            "height": sample.height,
+            "spacing": sample.spacing,
+            "scale": frame.scale,
+            "offset": frame.offset,
+            "content": frame.content,
+        }
+        for sample, frame, in_pool in zip(index.samples, frames, pool, strict=True)
+    ]
+
+
+def _write_previews(folder: Path, dataset: LandmarkDataset, index: DatasetIndex) -> None:
+    """Small pictures of some test images, chosen by hash, for the gallery of the report."""
+    import json
+
+    test = {sample.id: sample for sample in index.split("test")}
+    chosen = draw(tuple(test), "previews", 0, min(PREVIEWS, len(test)))
+    (folder / "previews").mkdir()
+    previews = {}
+    for number, name in enumerate(chosen):
+        file = f"previews/{number}.png"
+        write_preview(dataset.read(name), folder / file, PREVIEW_SIDE)
+        sample = test[name]
+        previews[name] = Preview(file=file, width=sample.width, height=sample.height).model_dump()
+    (folder / "previews.json").write_text(json.dumps(previews), encoding="utf-8")
+
+
+def _record(
+    spec: DatasetSpec,
+    dataset: LandmarkDataset,
+    index: DatasetIndex,
+    leaks: list[Leak],
+    pool: int,
+    seconds: float,
+) -> DatasetRecord:
+    return DatasetRecord(
+        key=spec.key,
+        name=index.name,
+        title=index.title,
+        synthetic=dataset.synthetic,
+        unit=index.unit,
+        thresholds=index.thresholds,
+        landmark_names=index.landmark_names,
+        counts={name: len(index.split(name)) for name in ("train", "val", "test")}
+        | {"pool": pool},
+        working_size=spec.working_size,
+        annotator_distance=index.annotator_distance(),
+        notes=index.notes,
+        leaks=tuple(leaks),
+        leaks_allowed=spec.allow_leaks,
+        fingerprint=index.fingerprint,
+        citation=dataset.citation,
+        licence=dataset.licence,
+        options=spec.dataset.options,
+        seconds=seconds,
+    )

@@ -1,0 +1,127 @@
+"""Running one pretraining: a method, a backbone, the unlabelled pool and a budget."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import torch
+
+from benchmark.backbones import BackboneSpec
+from benchmark.backbones.base import Backbone
+from benchmark.devices import generator, resolve_precision
+from benchmark.environment import peak_memory_mb
+from benchmark.errors import PluginError
+from benchmark.grid import PretrainingSpec
+from benchmark.plugins import Method
+from benchmark.prepared import load_prepared
+from benchmark.progress import Listener, silent
+from benchmark.registry import registry
+from benchmark.representation import embedding_health
+from benchmark.schema import PretrainingRecord
+from benchmark.seeding import stream_seed
+from benchmark.store import Store, file_sha256, write_record
+from benchmark.training import Trainer
+from benchmark.unlabelled import UnlabelledImages
+from benchmark.weights import initial_backbone, save_parts
+
+WEIGHTS = "backbone.safetensors"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a worker was given: where to compute, and the id of its environment."""
+
+    device: torch.device
+    environment: str
+
+
+def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> UnlabelledImages:
+    """The pool: nothing but pixels of images that are neither test images nor leaks of one."""
+    assert spec.dataset is not None
+    prepared = load_prepared(store, spec.dataset.key)
+    return UnlabelledImages(prepared.pixels[prepared.in_pool], device)
+
+
+def _checksums(backbone: Backbone) -> dict[str, float]:
+    """A digest of each tensor, to see which parts a method has changed."""
+    return {k: float(v.double().abs().sum()) for k, v in backbone.state_dict().items()}
+
+
+def run_pretraining(
+    store: Store, spec: PretrainingSpec, machine: Machine, listener: Listener = silent
+) -> PretrainingRecord:
+    """Pretrain and write ``pretrained/<key>/``.
+
+    Raises:
+        BenchmarkError: The method cannot do its work; one sentence says why.
+        PluginError: The method changed a part of the backbone that it does not declare.
+    """
+    started = time.monotonic()
+    plugin = registry("method").load(spec.method.name)
+    method = plugin(plugin.Options.model_validate(spec.method.options))
+    backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed or 0)
+    backbone.to(machine.device)
+    before = _checksums(backbone)
+    torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
+    with store.folder("pretrained", spec.key) as folder:
+        trainer = Trainer(
+            steps=spec.steps,
+            batch_size=spec.batch_size,
+            device=machine.device,
+            precision=resolve_precision(spec.precision, machine.device),
+            generator=generator(
+                stream_seed("pretraining-data", spec.method.name, spec.seed), machine.device
+            ),
+            folder=folder,
+            listener=listener,
+        )
+        pool = _images(store, spec, machine.device) if spec.dataset is not None else None
+        method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
+        seconds = time.monotonic() - started
+        _check_parts(method, backbone, before)
+        if pool is not None:
+            trainer.note(**embedding_health(backbone, pool))
+        save_parts(backbone, method.trains, folder / WEIGHTS)
+        if trainer.history is not None:
+            trainer.history.write(folder / "history.parquet")
+        record = _record(spec, trainer, machine, seconds, folder)
+        write_record(folder / "pretraining.json", record)
+    return record
+
+
+def _check_parts(method: Method, backbone: Backbone, before: dict[str, float]) -> None:
+    """Refuse a method that changed a part that it does not declare."""
+    after = _checksums(backbone)
+    for name, value in after.items():
+        part = backbone.part_of(name)
+        if part not in method.trains and value != before[name]:
+            declared = " and ".join(sorted(method.trains)) or "nothing"
+            raise PluginError(
+                f"method {method.name!r} changed the {part} ({name}) but declares that it trains "
+                f"{declared}: correct its attribute 'trains'"
+            )
+
+
+def _record(
+    spec: PretrainingSpec, trainer: Trainer, machine: Machine, seconds: float, folder: Path
+) -> PretrainingRecord:
+    return PretrainingRecord(
+        key=spec.key,
+        status="done",
+        spec=spec.model_dump(mode="json"),
+        method=spec.method.name,
+        backbone=spec.backbone["name"],
+        dataset=spec.dataset.title if spec.dataset else None,
+        seed=spec.seed,
+        metrics=trainer.metrics,
+        steps=len(trainer.history.loss) if trainer.history is not None else 0,
+        images_seen=trainer.images_seen,
+        seconds=seconds,
+        peak_memory_mb=peak_memory_mb(),
+        environment=machine.environment,
+        files={WEIGHTS: file_sha256(folder / WEIGHTS)},
+        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )

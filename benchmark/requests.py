@@ -1,0 +1,84 @@
+"""From flags, a TOML file and ``--set`` to the settings of a run, in that order of weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.config import (
+    RunConfig,
+    load_preset,
+    merge,
+    parse_setting,
+    read_toml,
+    validated,
+)
+from benchmark.errors import UsageError
+from benchmark.plugin_specs import split_outside_brackets
+
+
+def run_config(
+    flags: Mapping[str, Any], file: Path | None = None, settings: Sequence[str] = ()
+) -> RunConfig:
+    """Lay the preset, the file, the flags and ``--set`` over one another.
+
+    Args:
+        flags: What was given on the command line; comma lists are still text.
+        file: A TOML file with the fields of :class:`RunConfig`.
+        settings: ``path.to.option=value`` for fields of :class:`RunConfig`.
+
+    Raises:
+        UsageError: A name is unknown or a value will not do; one sentence says which.
+    """
+    from_file = read_toml(file) if file is not None else {}
+    if file is not None:
+        from_file = _parsed(from_file)
+    values = merge(from_file, _parsed(flags))
+    changes: dict[str, Any] = {}
+    for text in settings:
+        changes = merge(changes, parse_setting(text))
+    values = merge(values, _parsed(changes))
+    preset = load_preset(str(values.get("preset", "quick")))
+    defaults = {
+        "protocol": preset.protocol.model_dump(),
+        "pretraining": preset.pretraining.model_dump(),
+    }
+    return validated(RunConfig, merge(defaults, values), where="this run")
+
+
+def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn comma lists, counts and ``NAME=DIR`` into the fields' own types."""
+    result = dict(values)
+    for name in ("methods", "datasets", "backbones"):
+        if isinstance(result.get(name), str):
+            result[name] = tuple(split_outside_brackets(result[name]))
+    if isinstance(result.get("shots"), str):
+        result["shots"] = _numbers(result["shots"])
+    if isinstance(result.get("shots"), int):
+        result["shots"] = (result["shots"],)
+    if isinstance(result.get("seeds"), int):
+        result["seeds"] = tuple(range(result["seeds"]))
+    roots = result.get("data_roots")
+    if isinstance(roots, (list, tuple)):
+        result["data_roots"] = dict(_root(text) for text in roots)
+    return result
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        if not part.isdecimal() or int(part) < 1:
+            raise UsageError(f"--shots {text!r}: {part!r} is not a whole number above zero")
+        numbers.append(int(part))
+    if not numbers:
+        raise UsageError("--shots is empty: give numbers such as 10,50")
+    return tuple(dict.fromkeys(numbers))
+
+
+def _root(text: str) -> tuple[str, Path]:
+    """``NAME=DIR`` or ``DIR``; a folder whose own name holds ``=`` is taken as it is."""
+    name, sign, folder = text.partition("=")
+    if sign and "/" not in name and not Path(text).exists():
+        return name, Path(folder).expanduser()
+    return "", Path(text).expanduser()

@@ -1,0 +1,177 @@
+"""``run``: plan, look into the store, compute what is missing, and render."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from datetime import datetime, timezone
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmark.config import RunConfig
+from benchmark.display import RichDisplay, human_seconds, make_display
+from benchmark.engines.base import Outcome
+from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
+from benchmark.errors import BenchmarkError
+from benchmark.estimates import Estimator
+from benchmark.planning import Plan, make_plan
+from benchmark.rendering import print_leaderboard, write_reports
+from benchmark.schema import RunRecord
+from benchmark.store import Store, write_record
+from benchmark.tasks import Work, outstanding
+
+EXIT_DONE, EXIT_BAD_INPUT, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
+
+
+def run(config: RunConfig, console: Console) -> int:
+    """Compute the cells that the store lacks, and print the leaderboard.
+
+    Returns:
+        The exit status: 0 all done, 2 bad input, 3 some cells failed.
+
+    Raises:
+        BenchmarkError: The request cannot be carried out; nothing has been computed.
+    """
+    started = time.monotonic()
+    store = Store(config.output)
+    store.ensure_writable()
+    plan = make_plan(config)
+    settings = _settings(config)
+    work = outstanding(plan, store, config.preset, settings.workers, mend=True)
+    for note in (*plan.notes, *work.notes):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    outcome = Outcome()
+    if work.tasks:
+        outcome = _compute(store, plan, work, settings, config, console)
+    for failure in outcome.bad_input:
+        console.print(f"error: {failure.sentence}", markup=False, highlight=False, soft_wrap=True)
+    _render(store, plan, console, bool(work.tasks))
+    seconds = human_seconds(time.monotonic() - started)
+    failed = sum(task.kind == "cell" for task, _ in outcome.failed)
+    total = len(plan.cells)
+    console.print(
+        f"{total - failed} of {total} cells done"
+        + (f", {failed} failed" if failed else "")
+        + (f", {len(work.done)} of them before" if work.done else "")
+        + f"; {seconds}. Report: {store.root / 'report.html'}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if outcome.bad_input:
+        return EXIT_BAD_INPUT
+    return EXIT_SOME_FAILED if outcome.failed else EXIT_DONE
+
+
+def _settings(config: RunConfig) -> LocalSettings:
+    return local_settings(
+        config.workers,
+        config.threads,
+        config.device,
+        config.protocol.precision,
+        config.plugins,
+    )
+
+
+def _compute(
+    store: Store,
+    plan: Plan,
+    work: Work,
+    settings: LocalSettings,
+    config: RunConfig,
+    console: Console,
+) -> Outcome:
+    to_do = sum(task.kind == "cell" for task in work.tasks)
+    console.print(
+        f"{to_do} of {len(plan.cells)} cells to compute on {settings.workers} workers with "
+        f"{settings.threads} thread{'s' * (settings.threads > 1)} each, into {store.root}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    begun = datetime.now(timezone.utc)
+    record = RunRecord(
+        started=begun.isoformat(timespec="seconds"),
+        command=("python", "-m", "benchmark", *sys.argv[1:]),
+        preset=config.preset,
+        cells=tuple(cell.key for cell in plan.cells),
+        workers=settings.workers,
+    )
+    path = store.root / "runs" / f"{begun.strftime('%Y%m%dT%H%M%S%fZ')}.json"
+    write_record(path, record)
+    display = make_display(console, work.tasks, settings.workers)
+    with ExitStack() as stack:
+        if isinstance(display, RichDisplay):
+            stack.enter_context(display)
+        outcome = LocalEngine(store, settings, display).run(work.tasks)
+    ended = datetime.now(timezone.utc)
+    write_record(
+        path,
+        record.model_copy(
+            update={
+                "finished": ended.isoformat(timespec="seconds"),
+                "seconds": (ended - begun).total_seconds(),
+            }
+        ),
+    )
+    return outcome
+
+
+def _render(store: Store, plan: Plan, console: Console, changed: bool) -> None:
+    """Print this run's leaderboard and write the reports; neither may cost finished work."""
+    try:
+        if changed or not (store.root / "report.html").exists():
+            write_reports(store, console)
+        print_leaderboard(store, console, {cell.key for cell in plan.cells})
+    except BenchmarkError as error:
+        console.print(f"note: {error}", markup=False, highlight=False, soft_wrap=True)
+
+
+def dry_run(config: RunConfig, console: Console) -> int:
+    """Print the cells, done, failed and to do, with an estimate of the time."""
+    store = Store(config.output)
+    plan = make_plan(config)
+    settings = _settings(config)
+    work = outstanding(plan, store, config.preset, settings.workers, mend=False)
+    for note in (*plan.notes, *work.notes):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("state", "dataset", "method", "backbone", "shots", "seed", "key"):
+        table.add_column(name)
+    done = set(work.done)
+    for cell in plan.cells:
+        record = None if cell.key in done else store.cell(cell.key)
+        state = "done" if cell.key in done else "failed" if record else "to do"
+        labels = cell.labels
+        table.add_row(
+            state,
+            labels.dataset,
+            labels.method,
+            labels.backbone,
+            str(labels.shots),
+            str(labels.seed),
+            cell.key,
+        )
+    console.print(table)
+    console.print(_forecast(work, store, settings), highlight=False, soft_wrap=True)
+    return EXIT_DONE
+
+
+def _forecast(work: Work, store: Store, settings: LocalSettings) -> str:
+    if not work.tasks:
+        return "Everything is done: nothing would be computed."
+    kinds = [task.kind for task in work.tasks]
+    cost = sum(task.cost for task in work.tasks)
+    longest = max(task.cost for task in work.tasks)
+    seconds = max(cost / (settings.workers * settings.threads), longest / settings.threads)
+    estimator = Estimator.from_store(store)
+    basis = (
+        f"from {estimator.measured} cells measured in this store"
+        if estimator.measured
+        else "a first guess: nothing has been measured here yet"
+    )
+    return (
+        f"To do: {kinds.count('cell')} cells, {kinds.count('pretrain')} pretrainings, "
+        f"{kinds.count('prepare')} datasets to prepare; about {human_seconds(seconds)} on "
+        f"{settings.workers} workers ({basis})."
+    )

@@ -1,0 +1,179 @@
+"""The records of the store: what each JSON file holds, as frozen pydantic models."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["done", "failed"]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, and tolerant of fields that a later version adds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Failure(Record):
+    """Why something failed: the sentence for the user and the traceback for the developer."""
+
+    sentence: str
+    type: str = "Error"
+    traceback: str = ""
+
+
+class Leak(Record):
+    """A pool image that shows the same film as a test image."""
+
+    pool_id: str
+    test_id: str
+    correlation: float
+
+
+class DatasetRecord(Record):
+    """``datasets/<key>/dataset.json``: a dataset as it was prepared at one working size."""
+
+    key: str
+    name: str
+    title: str
+    synthetic: bool
+    unit: str
+    thresholds: tuple[float, ...]
+    landmark_names: tuple[str, ...]
+    counts: dict[str, int] = Field(description="Images a split: train, val, test, and the pool.")
+    working_size: tuple[int, int] = Field(description="Height and width in px.")
+    annotator_distance: float | None = None
+    notes: tuple[str, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+    leaks_allowed: bool = False
+    fingerprint: str
+    citation: str = ""
+    licence: str = ""
+    options: dict[str, Any] = Field(default_factory=dict)
+    seconds: float = 0.0
+    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+
+
+class Preview(Record):
+    """A small picture of a test image, with the native frame that predictions refer to."""
+
+    file: str
+    width: int
+    height: int
+
+
+class PretrainingRecord(Record):
+    """``pretrained/<key>/pretraining.json``: one pretraining, shared by all shots of a seed."""
+
+    key: str
+    status: Status
+    spec: dict[str, Any]
+    method: str
+    backbone: str
+    dataset: str | None
+    seed: int | None
+    metrics: dict[str, float | str | None] = Field(default_factory=dict)
+    steps: int = 0
+    images_seen: int = 0
+    seconds: float = 0.0
+    peak_memory_mb: float | None = None
+    environment: str = ""
+    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    finished: str = ""
+    error: Failure | None = None
+
+
+class CellLabels(Record):
+    """The coordinates of a cell in the grid, for tables and figures."""
+
+    dataset: str
+    method: str
+    title: str
+    backbone: str
+    shots: int
+    seed: int
+    control: bool = False
+    family: str = "other"
+
+
+class CellMetrics(Record):
+    """Errors over the test images, in the dataset's unit unless the name says px."""
+
+    mre: float = Field(description="Mean radial error over all known points.")
+    mre_std: float
+    median: float
+    p95: float
+    sdr: dict[str, float] = Field(description="Percent of points within each threshold (<=).")
+    n_images: int
+    n_points: int
+    per_landmark: dict[str, float | None]
+    mre_px: float = Field(description="Mean radial error in native px.")
+
+
+class Floor(Record):
+    """The mean-shape predictor on the same test images: what any method has to beat."""
+
+    mre: float
+    sdr: dict[str, float]
+
+
+class Timings(Record):
+    """Wall seconds of the stages of a cell."""
+
+    pretraining_seconds: float = 0.0
+    finetuning_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+
+class CellRecord(Record):
+    """``cells/<key>/cell.json``: one point of the grid, done or failed."""
+
+    key: str
+    status: Status
+    spec: dict[str, Any]
+    labels: CellLabels
+    dataset_key: str | None = None
+    pretraining_key: str | None = None
+    unit: str = ""
+    metrics: CellMetrics | None = None
+    floor: Floor | None = None
+    training_ids: tuple[str, ...] = ()
+    timings: Timings = Field(default_factory=Timings)
+    parameters: int | None = None
+    steps: int = 0
+    peak_memory_mb: float | None = None
+    attempts: int = 1
+    environment: str = ""
+    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    finished: str = ""
+    error: Failure | None = None
+
+
+class EnvironmentRecord(Record):
+    """``environments/<id>.json``: the machine and the software that made a result."""
+
+    id: str
+    python: str
+    platform: str
+    cpu: str
+    cores: int
+    threads: int
+    gpu: str | None = None
+    device: str = "cpu"
+    precision: str = "float32"
+    git_revision: str | None = None
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+class RunRecord(Record):
+    """``runs/<time>.json``: one call of ``run``, and the cells that it asked for."""
+
+    started: str
+    finished: str = ""
+    command: tuple[str, ...] = ()
+    preset: str = ""
+    cells: tuple[str, ...] = ()
+    workers: int = 1
+    seconds: float = 0.0
