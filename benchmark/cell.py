@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +93,7 @@ def run_cell(
             attempts=attempts,
             environment=machine.environment,
             files={PREDICTIONS: file_sha256(folder / PREDICTIONS)},
-            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_record(folder / "cell.json", record)
     return record

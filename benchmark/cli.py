@@ -184,9 +184,7 @@ def main() -> None:
     try:
         app()
     except BenchmarkError as error:
-        Console(stderr=True).print(
-            f"error: {error}", markup=False, highlight=False, soft_wrap=True
-        )
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted: finished cells are kept; run again to go on")

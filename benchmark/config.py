@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.errors import UsageError
 
@@ -32,19 +32,26 @@ class AugmentationConfig(Settings):
 
     rotation: NonNegative = Field(10.0, description="Largest rotation, degrees.")
     scale: Fraction = Field(0.12, description="Largest relative change of scale.")
-    shift: Fraction = Field(0.08, description="Largest shift, as a fraction of the side.")
+    shift: Fraction = Field(0.05, description="Largest shift, as a fraction of the side.")
     elastic: Fraction = Field(0.01, description="Elastic displacement, fraction of the side.")
     gamma: NonNegative = Field(0.4, description="Largest |log gamma|.")
     contrast: NonNegative = Field(0.2, description="Largest relative change of contrast.")
     brightness: NonNegative = Field(0.2, description="Largest shift of brightness, range [-1, 1].")
-    dose: tuple[float, float] | None = Field(
-        (400.0, 6000.0), description="Photons a pixel, drawn log-uniformly; None: no noise."
+    dose: tuple[PositiveFloat, PositiveFloat] | None = Field(
+        (2000.0, 30000.0),
+        description="Least and most photons a pixel, drawn log-uniformly; None: no noise.",
     )
     noise_probability: Fraction = Field(0.5, description="Share of images with dose noise.")
     scatter_probability: Fraction = Field(0.2, description="Share of images with scatter haze.")
     blur: NonNegative = Field(0.7, description="Largest sigma of the detector blur, px.")
     blur_probability: Fraction = Field(0.2, description="Share of images with detector blur.")
     collimation_probability: Fraction = Field(0.1, description="Share of collimated images.")
+
+    @model_validator(mode="after")
+    def _dose_is_a_range(self) -> Self:
+        if self.dose is not None and self.dose[0] > self.dose[1]:
+            raise ValueError(f"dose is [least, most], not {list(self.dose)}")
+        return self
 
 
 class ProtocolConfig(Settings):
@@ -144,9 +151,7 @@ def load_preset(name: str) -> Preset:
     if not path.is_file():
         close = difflib.get_close_matches(name, preset_names(), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        raise UsageError(
-            f"unknown preset {name!r}: {hint}choose from {', '.join(preset_names())}"
-        )
+        raise UsageError(f"unknown preset {name!r}: {hint}choose from {', '.join(preset_names())}")
     return validated(Preset, read_toml(path), where=str(path))
 
 

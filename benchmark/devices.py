@@ -30,9 +30,7 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
     """Autocast to bfloat16 where that is the precision, else a context that does nothing."""
-    return torch.autocast(
-        device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16
-    )
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16)
 
 
 def generator(seed: int, device: torch.device) -> torch.Generator:

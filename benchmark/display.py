@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -163,7 +164,7 @@ class RichDisplay(_Counting):
         )
         self._bars: dict[str, TaskID] = {}
 
-    def __enter__(self) -> RichDisplay:
+    def __enter__(self) -> Self:
         self.progress.start()
         return self
 
@@ -211,8 +212,6 @@ def make_display(
     console: Console, tasks: tuple[Task, ...], workers: int
 ) -> PlainDisplay | RichDisplay:
     """Bars where there is a terminal, lines where there is none."""
-    kind: type[PlainDisplay] | type[RichDisplay]
+    kind: type[PlainDisplay | RichDisplay]
     kind = RichDisplay if console.is_terminal else PlainDisplay
     return kind(console, tasks, workers)
-
-

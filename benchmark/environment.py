@@ -32,7 +32,7 @@ PACKAGES = (
 def package_versions() -> dict[str, str]:
     """Installed versions of the packages that can change a result, and our own."""
     versions = {}
-    for name in ("landmark-benchmark", *PACKAGES):
+    for name in ("fewshot-landmark-benchmark", *PACKAGES):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -69,8 +69,8 @@ def git_revision() -> str | None:
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(  # noqa: S603  a fixed program with fixed arguments
-                ["git", "-C", str(folder), *arguments],  # noqa: S607
+            done = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
                 capture_output=True,
                 text=True,
                 timeout=10,

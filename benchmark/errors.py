@@ -1,4 +1,4 @@
-"""The errors that are shown to a user as one sentence: what was wrong, where, and how to mend it."""
+"""The errors that a user sees as one sentence: what was wrong, where, and how to mend it."""
 
 
 class BenchmarkError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmark.grid import PretrainingSpec
@@ -19,7 +19,7 @@ def record_failure(store: Store, task: Task, failure: Failure, log: str = "") ->
     """
     if task.kind == "prepare":
         return
-    finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
     with store.folder(FOLDER[task.kind], task.key) as folder:
         if task.kind == "cell":
             _write_cell(folder, task, failure, finished)

@@ -90,9 +90,7 @@ def finetune(
 
     def loss(_: int) -> Tensor:
         rows = draw()
-        images, points = augmentation(
-            as_unit_range(shots.pixels[rows]), shots.points[rows], random
-        )
+        images, points = augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
         logits = detector(images).float()
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 

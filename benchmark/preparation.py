@@ -188,8 +188,7 @@ def _record(
         unit=index.unit,
         thresholds=index.thresholds,
         landmark_names=index.landmark_names,
-        counts={name: len(index.split(name)) for name in ("train", "val", "test")}
-        | {"pool": pool},
+        counts={name: len(index.split(name)) for name in ("train", "val", "test")} | {"pool": pool},
         working_size=spec.working_size,
         annotator_distance=index.annotator_distance(),
         notes=index.notes,

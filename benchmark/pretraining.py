@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -123,5 +123,5 @@ def _record(
         peak_memory_mb=peak_memory_mb(),
         environment=machine.environment,
         files={WEIGHTS: file_sha256(folder / WEIGHTS)},
-        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -33,9 +33,7 @@ def write_reports(store: Store, console: Console) -> list[str]:
     return written
 
 
-def print_leaderboard(
-    store: Store, console: Console, cells: Collection[str] | None = None
-) -> None:
+def print_leaderboard(store: Store, console: Console, cells: Collection[str] | None = None) -> None:
     """Print the leaderboard of the store, or of some of its cells.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -89,7 +89,7 @@ def _compute(
         highlight=False,
         soft_wrap=True,
     )
-    begun = datetime.now(timezone.utc)
+    begun = datetime.now(UTC)
     record = RunRecord(
         started=begun.isoformat(timespec="seconds"),
         command=("python", "-m", "benchmark", *sys.argv[1:]),
@@ -104,7 +104,7 @@ def _compute(
         if isinstance(display, RichDisplay):
             stack.enter_context(display)
         outcome = LocalEngine(store, settings, display).run(work.tasks)
-    ended = datetime.now(timezone.utc)
+    ended = datetime.now(UTC)
     write_record(
         path,
         record.model_copy(

@@ -200,9 +200,7 @@ class Trainer:
             listener=self._listener,
             after_step=after_step,
         )
-        self.note(
-            batch_size=size, loss_first=self.history.first(), loss_last=self.history.last()
-        )
+        self.note(batch_size=size, loss_first=self.history.first(), loss_last=self.history.last())
 
     def note(self, **values: float | str | None) -> None:
         """Keep measurements in ``pretraining.json``, such as the loss of knowing nothing."""

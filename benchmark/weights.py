@@ -39,9 +39,7 @@ def load_parts(backbone: Backbone, path: Path) -> None:
     try:
         state = load_file(str(path))
     except Exception as error:
-        raise StoreError(
-            f"{path} is damaged ({error}): delete its folder, or run again"
-        ) from error
+        raise StoreError(f"{path} is damaged ({error}): delete its folder, or run again") from error
     unexpected = backbone.load_state_dict(state, strict=False).unexpected_keys
     if unexpected:
         raise StoreError(

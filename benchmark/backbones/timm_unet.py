@@ -46,7 +46,7 @@ class TimmBackbone(Backbone):
     def __init__(self, encoder: str, options: TimmOptions) -> None:
         super().__init__()
         known = timm.list_models()
-        if encoder.split(".")[0] not in known:
+        if encoder.split(".", maxsplit=1)[0] not in known:
             close = difflib.get_close_matches(encoder, known, n=3)
             raise UsageError(
                 f"unknown backbone 'timm/{encoder}': timm has no such model"

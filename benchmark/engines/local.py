@@ -78,7 +78,7 @@ def visible_gpus() -> tuple[str, ...]:
     if program is None:
         return ()
     try:
-        listed = subprocess.run(  # noqa: S603  a fixed argument to a program found on the path
+        listed = subprocess.run(
             [program, "-L"], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -194,7 +194,7 @@ class LocalEngine:
         }
         if settings.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = settings.gpus[slot % len(settings.gpus)]
-        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+        process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,0 +1,183 @@
+"""The geometry of augmentation: an affine map over a B-spline deformation, and its inverse.
+
+The deformation is a free-form deformation on uniform cubic B-splines (Rueckert et al., IEEE TMI
+1999), known in closed form at every position, so landmarks can be moved exactly along. Points are
+(B, L, 2) x and y in px, a pixel's centre having whole coordinates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from benchmark.config import AugmentationConfig
+from benchmark.heatmaps import Size
+
+CONTROL_POINTS = 7
+"""Control points of the elastic deformation along each axis; four intervals span the image."""
+
+STEEPEST = 0.75
+"""Bound of the elastic deformation's slope. Below one, it is a contraction: it cannot fold."""
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A map from output to input pixels: ``matrix (q + displacement(q) - centre) + origin``.
+
+    Attributes:
+        matrix: (B, 2, 2).
+        origin: (B, 2) where the output's centre comes from, in input px.
+        control: (B, 2, n, n) displacements in output px of a lattice of B-spline control points
+            (rows, then columns), x first; None without elastic deformation.
+        size: (height, width) of the output.
+        slope: Bound of the displacement's slope, below one.
+    """
+
+    matrix: Tensor
+    origin: Tensor
+    control: Tensor | None
+    size: Size
+    slope: float = 0.0
+
+    @property
+    def centre(self) -> Tensor:
+        """The output's centre, (2,) in px."""
+        height, width = self.size
+        return self.matrix.new_tensor([(width - 1) / 2, (height - 1) / 2])
+
+    def images(self, images: Tensor) -> Tensor:
+        """Resample bilinearly, once; beyond the edge the border is repeated."""
+        height, width = self.size
+        rows = torch.arange(height, device=images.device, dtype=images.dtype)
+        columns = torch.arange(width, device=images.device, dtype=images.dtype)
+        field = torch.stack([columns.expand(height, -1), rows[:, None].expand(-1, width)])[None]
+        if self.control is not None:
+            along_y, along_x = _basis(rows, height), _basis(columns, width)
+            field = field + along_y @ self.control @ along_x.T
+        # grid_sample's coordinates put -1 and 1 on the outer edges of the border pixels.
+        unit = 2 / images.new_tensor([images.shape[3], images.shape[2]])
+        offset = self.origin - (self.matrix @ self.centre)
+        grid = (self.matrix * unit[:, None]) @ field.expand(len(images), -1, -1, -1).flatten(2)
+        grid = grid + ((offset + 0.5) * unit - 1)[..., None]
+        grid = grid.transpose(1, 2).reshape(len(images), height, width, 2)
+        return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+    def points(self, points: Tensor) -> Tensor:
+        """Where landmarks of the input lie in the output: the inverse, to 1e-4 px; NaN stays NaN.
+
+        ``q = y - displacement(q)`` is iterated; its error shrinks by ``slope`` at each step.
+        """
+        known = torch.isfinite(points).all(-1, keepdim=True)
+        start = torch.where(known, points, torch.zeros_like(points)).to(self.matrix.dtype)
+        start = torch.linalg.solve(
+            self.matrix, (start - self.origin[:, None]).transpose(1, 2)
+        ).transpose(1, 2)
+        start = start + self.centre
+        moved = start
+        if self.control is not None and self.slope > 0:
+            largest = max(float(self.slope * max(self.size)), 1e-3)
+            for _ in range(math.ceil(math.log(1e-4 / largest) / math.log(self.slope))):
+                moved = start - self.displacement(moved)
+        return torch.where(known, moved.to(points.dtype), torch.full_like(points, torch.nan))
+
+    def displacement(self, points: Tensor) -> Tensor:
+        """The elastic displacement at points (B, L, 2) of the output, in px."""
+        if self.control is None:
+            return torch.zeros_like(points)
+        along_x = _basis(points[..., 0], self.size[1])
+        along_y = _basis(points[..., 1], self.size[0])
+        return torch.einsum("bly,bcyx,blx->blc", along_y, self.control, along_x)
+
+
+def random_warp(images: Tensor, generator: torch.Generator, config: AugmentationConfig) -> Warp:
+    """Draw rotation, scale, shift and an elastic deformation for each image."""
+    batch, (height, width) = len(images), images.shape[2:]
+    side = min(height, width)
+    limit = math.log1p(config.scale)
+    zoom = uniform(generator, images, (batch,), -limit, limit).exp()
+    turn = math.radians(config.rotation)
+    angle = uniform(generator, images, (batch,), -turn, turn)
+    sides = images.new_tensor([width, height])
+    shift = uniform(generator, images, (batch, 2), -config.shift, config.shift) * sides
+    control, slope = None, 0.0
+    if config.elastic > 0:
+        # A cubic B-spline's slope is at most 1.5 x the largest control displacement / spacing
+        # along each axis, so this bounds the rows of the Jacobian of the displacement.
+        intervals = CONTROL_POINTS - 3
+        steepness = 1.5 * intervals * (1 / width + 1 / height)
+        amplitude = min(config.elastic * side, STEEPEST / steepness)
+        slope = amplitude * steepness
+        shape = (batch, 2, CONTROL_POINTS, CONTROL_POINTS)
+        control = uniform(generator, images, shape, -amplitude, amplitude)
+    return Warp(
+        matrix=_rotation(angle) / zoom[:, None, None],
+        origin=(sides - 1) / 2 + shift,
+        control=control,
+        size=(height, width),
+        slope=slope,
+    )
+
+
+def random_crop(
+    images: Tensor,
+    generator: torch.Generator,
+    size: Size,
+    *,
+    smallest_area: float,
+    aspect: float,
+    rotation: float,
+) -> Warp:
+    """Draw a crop of random area, aspect, place and rotation for each image.
+
+    Args:
+        images: (B, 1, height, width).
+        generator: The random stream.
+        size: (height, width) of the output.
+        smallest_area: Area of the smallest crop, as a share of the image's.
+        aspect: Largest ratio by which one side is stretched over the other.
+        rotation: Largest rotation in degrees.
+    """
+    batch, (height, width) = len(images), images.shape[2:]
+    area = uniform(generator, images, (batch,), smallest_area, 1.0)
+    limit = math.log(aspect)
+    stretch = uniform(generator, images, (batch,), -limit, limit).exp()
+    share = torch.stack([(area * stretch).sqrt(), (area / stretch).sqrt()], 1).clamp_max(1)
+    sides = images.new_tensor([width, height])
+    place = uniform(generator, images, (batch, 2), -0.5, 0.5) * (1 - share) * sides
+    step = share * sides / images.new_tensor([size[1], size[0]])
+    turn = math.radians(rotation)
+    angle = uniform(generator, images, (batch,), -turn, turn)
+    return Warp(
+        matrix=_rotation(angle) * step[:, None, :],
+        origin=(sides - 1) / 2 + place,
+        control=None,
+        size=size,
+    )
+
+
+def _basis(position: Tensor, length: int) -> Tensor:
+    """Values of the uniform cubic B-splines of an axis at positions (...) in px: (..., n)."""
+    knots = torch.arange(CONTROL_POINTS, device=position.device) - 1
+    scaled = (position + 0.5) * ((CONTROL_POINTS - 3) / length)
+    distance = (scaled[..., None] - knots).abs()
+    inner = 2 / 3 - distance.square() + distance.pow(3) / 2
+    outer = (2 - distance).clamp_min(0).pow(3) / 6
+    return torch.where(distance < 1, inner, outer)
+
+
+def _rotation(angle: Tensor) -> Tensor:
+    """(B,) radians to (B, 2, 2)."""
+    cos, sin = angle.cos(), angle.sin()
+    return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+
+
+def uniform(
+    generator: torch.Generator, like: Tensor, shape: tuple[int, ...], low: float, high: float
+) -> Tensor:
+    """Uniform numbers, drawn where the generator lives and brought to where ``like`` is."""
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    return (drawn * (high - low) + low).to(like)

@@ -1,0 +1,104 @@
+"""Both families of backbones: shapes, parts, time conditioning, and sentences about options."""
+
+import pytest
+import torch
+
+from benchmark.backbones import build, parse_backbone
+from benchmark.backbones.base import Backbone, Detector, group_norm_in_place_of_batch_norm
+from benchmark.errors import UsageError
+
+UNET = "unet[channels=8-16-16,patch=2,groups=4]"
+TIMM = "timm/resnet10t[decoder_channels=32-24-16-16-8]"
+
+
+@pytest.fixture(scope="module", params=[UNET, TIMM])
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    torch.manual_seed(0)
+    return build(parse_backbone(request.param)).eval()
+
+
+def test_a_detector_gives_one_map_a_landmark_at_the_size_of_the_image(backbone: Backbone) -> None:
+    assert Detector(backbone, 5)(torch.zeros(2, 1, 64, 96)).shape == (2, 5, 64, 96)
+
+
+def test_encoding_then_decoding_is_the_forward_pass(backbone: Backbone) -> None:
+    images = torch.randn(2, 1, 64, 64)
+    t = torch.tensor([3, 700])
+    assert torch.equal(backbone(images, t), backbone.decode(backbone.encode(images, t), t))
+    features = backbone(images)
+    side = 64 // backbone.output_stride
+    assert features.shape == (2, backbone.decoder_channels, side, side)
+    assert backbone.embed(images).shape == (2, backbone.encoder_channels)
+
+
+def test_every_tensor_belongs_to_one_part_and_both_parts_are_there(backbone: Backbone) -> None:
+    parts = {backbone.part_of(name) for name in backbone.state_dict()}
+    assert parts == {"encoder", "decoder"}
+    total = sum(p.numel() for p in backbone.parameters())
+    each = [sum(p.numel() for p in backbone.part_parameters(part)) for part in parts]
+    assert sum(each) == total
+
+
+def test_the_embedding_depends_on_the_encoder_alone(backbone: Backbone) -> None:
+    images = torch.randn(2, 1, 64, 64)
+    backbone.zero_grad()
+    backbone.embed(images).sum().backward()
+    touched = {backbone.part_of(n) for n, p in backbone.named_parameters() if p.grad is not None}
+    assert touched == {"encoder"}
+
+
+def test_a_new_timm_backbone_gives_the_same_with_and_without_time() -> None:
+    network = build(parse_backbone(TIMM)).eval()
+    images = torch.randn(2, 1, 64, 64)
+    assert torch.equal(network(images), network(images, torch.tensor([0, 900])))
+
+
+def test_the_unet_hears_the_time_step_and_takes_none_for_a_clean_image() -> None:
+    network = build(parse_backbone(UNET)).eval()
+    images = torch.randn(2, 1, 32, 32)
+    assert torch.equal(network(images), network(images, torch.zeros(2, dtype=torch.long)))
+    assert not torch.equal(network(images), network(images, torch.tensor([500, 900])))
+
+
+def test_the_timm_decoder_has_no_batch_norm() -> None:
+    decoder = build(parse_backbone(TIMM)).decoder
+    assert isinstance(decoder, torch.nn.Module)
+    kinds = {type(module) for module in decoder.modules()}
+    assert torch.nn.GroupNorm in kinds
+    assert torch.nn.BatchNorm2d not in kinds
+
+
+def test_group_norm_takes_the_largest_divisor_that_fits() -> None:
+    holder = torch.nn.Sequential(torch.nn.BatchNorm2d(12))
+    group_norm_in_place_of_batch_norm(holder, 8)
+    norm = holder[0]
+    assert isinstance(norm, torch.nn.GroupNorm)
+    assert norm.num_groups == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("resnet18", "timm/<name>"),
+        ("unet[chanels=8-16]", "did you mean 'channels'"),
+        ("unet[channels=8-17]", "multiple of groups=8"),
+        ("unet[channels=8-16", "closing bracket"),
+        ("unet[patch]", "patch=value"),
+    ],
+)
+def test_a_backbone_that_will_not_do_gets_a_sentence(text: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_backbone(text)
+    assert words in str(caught.value)
+
+
+def test_an_encoder_that_timm_lacks_gets_a_suggestion() -> None:
+    with pytest.raises(UsageError, match="did you mean timm/resnet18"):
+        build(parse_backbone("timm/resnet_18"))
+
+
+def test_options_of_the_text_lie_over_those_of_the_preset() -> None:
+    spec = parse_backbone("unet[patch=4]", {"unet": {"channels": [8, 16], "patch": 2}})
+    assert spec.as_json()["options"]["patch"] == 4
+    assert spec.as_json()["options"]["channels"] == [8, 16]
+    assert spec.side_multiple == 8

@@ -1,0 +1,81 @@
+"""Settings: presets, their order of weight, and sentences about what will not do."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.config import load_preset, parse_setting, preset_names
+from benchmark.errors import UsageError
+from benchmark.requests import run_config
+
+
+def test_every_shipped_preset_validates_and_says_what_it_is_for() -> None:
+    assert preset_names() == ["paper", "quick", "standard"]
+    for name in preset_names():
+        assert len(load_preset(name).description) > 20
+
+
+def test_quick_is_the_default_and_its_values_reach_the_run() -> None:
+    quick, request = load_preset("quick"), run_config({})
+    assert request.preset == "quick"
+    assert request.protocol == quick.protocol
+    assert request.pretraining == quick.pretraining
+
+
+def test_the_command_line_outweighs_the_file_and_set_outweighs_both(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("shots = [5]\nseeds = 3\n[protocol]\nsteps = 50\nsigma = 2.5\n")
+    request = run_config({"shots": "10,50"}, file, ["protocol.steps=70"])
+    assert request.shots == (10, 50)
+    assert request.seeds == (0, 1, 2)
+    assert request.protocol.steps == 70
+    assert request.protocol.sigma == 2.5
+    assert request.protocol.batch_size == load_preset("quick").protocol.batch_size
+
+
+def test_data_roots_are_for_all_datasets_or_for_one_by_name(tmp_path: Path) -> None:
+    request = run_config({"data_roots": [str(tmp_path), f"hand={tmp_path}/hand"]})
+    assert request.data_roots == {"": tmp_path, "hand": tmp_path / "hand"}
+
+
+def test_a_folder_whose_name_holds_an_equals_sign_is_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "spacing=0.1"
+    folder.mkdir()
+    assert run_config({"data_roots": [str(folder)]}).data_roots == {"": folder}
+
+
+@pytest.mark.parametrize(
+    ("flags", "settings", "words"),
+    [
+        ({"preset": "quik"}, [], ["unknown preset 'quik'", "did you mean 'quick'"]),
+        ({"shots": "ten"}, [], ["--shots", "'ten'", "whole number"]),
+        ({"shots": "0"}, [], ["--shots", "above zero"]),
+        ({"shots": ","}, [], ["--shots is empty"]),
+        ({}, ["protocol.stepps=3"], ["protocol.stepps", "did you mean 'steps'"]),
+        ({}, ["protocol.steps=-3"], ["protocol.steps", "-3"]),
+        ({}, ["protocol.steps"], ["path.to.option=value"]),
+        ({"device": "tpu"}, [], ["device", "'tpu'"]),
+    ],
+)
+def test_what_will_not_do_gets_one_sentence(
+    flags: dict[str, str], settings: list[str], words: list[str]
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_config(flags, None, settings)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_a_file_that_is_not_toml_names_itself_and_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("shots = [5\nseeds = 2\n")
+    with pytest.raises(UsageError, match=r"run\.toml.*line"):
+        run_config({}, file)
+
+
+def test_set_reads_toml_values_and_takes_the_rest_as_text() -> None:
+    assert parse_setting("protocol.steps=3") == {"protocol": {"steps": 3}}
+    assert parse_setting("protocol.loss=bce") == {"protocol": {"loss": "bce"}}
+    assert parse_setting("shots=[1, 5]") == {"shots": [1, 5]}
