@@ -68,7 +68,9 @@ class MoCo(Method):
         from benchmark.augment import pretraining_views
 
         options = self.options
-        queue = min(options.queue, len(images) // 2)
+        batch_size = min(options.batch_size, len(images) // 2)
+        # A whole number of batches, because the queue drops what sticks out at its end.
+        queue = min(options.queue, len(images) // 2) // max(1, batch_size) * batch_size
         if queue < 2:
             raise UsageError(f"moco: a pool of {len(images)} images leaves no room for a queue")
         head = MoCoProjectionHead(backbone.encoder_channels, options.hidden, options.output)
@@ -96,7 +98,7 @@ class MoCo(Method):
             loss,
             [backbone, head],
             images,
-            batch_size=options.batch_size,
+            batch_size=batch_size,
             learning_rate=options.learning_rate,
             after_step=follow,
         )

@@ -34,9 +34,7 @@ def test_help_and_list_import_no_torch(arguments: list[str]) -> None:
         "heavy = {'torch', 'pandas', 'matplotlib', 'scipy', 'PIL'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
