@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -10,6 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from benchmark.backbones.base import Backbone
     from benchmark.records import DatasetIndex
     from benchmark.store import Store
@@ -131,11 +134,21 @@ class Report(Plugin):
     """A rendering of what the store holds; it reads the store and nothing else.
 
     Attributes:
-        filename: The file it writes into the store.
+        filename: The file that it writes into the store, or None where it is only shown.
     """
 
-    filename: ClassVar[str]
+    filename: ClassVar[str | None]
 
     @abstractmethod
     def render(self, store: Store) -> str:
         """The text of the report (Markdown, CSV, HTML) over all cells of the store."""
+
+    def show(self, store: Store, console: Console, cells: Collection[str] | None = None) -> None:
+        """Print to a terminal; by default the rendered text.
+
+        Args:
+            store: The store to read.
+            console: Where to print.
+            cells: Keys of the cells to show; all of the store where None.
+        """
+        console.print(self.render(store), markup=False, highlight=False, soft_wrap=True)

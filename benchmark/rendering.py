@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from rich.console import Console
 
-from benchmark.errors import PluginError
 from benchmark.registry import registry
 from benchmark.store import Store, write_text
 
+# The report behind the command `leaderboard` and the end of every run.
 TERMINAL = "terminal"
 
 
@@ -20,14 +20,11 @@ def write_reports(store: Store, console: Console) -> list[str]:
         The paths that were written.
     """
     written = []
-    for name, plugin in registry("report").load_all().items():
-        if not plugin.filename:
-            continue
-        text = plugin().render(store)
-        path = store.root / plugin.filename
-        write_text(path, text)
-        written.append(str(path))
-        del name
+    for plugin in registry("report").load_all().values():
+        if plugin.filename is not None:
+            path = store.root / plugin.filename
+            write_text(path, plugin().render(store))
+            written.append(str(path))
     for entry in registry("report").problems():
         console.print(f"note: report {entry.name}: {entry.error}", markup=False, soft_wrap=True)
     return written
@@ -39,8 +36,4 @@ def print_leaderboard(store: Store, console: Console, cells: Collection[str] | N
     Raises:
         PluginError: The report that prints to terminals is broken.
     """
-    plugin = registry("report").load(TERMINAL)
-    show = getattr(plugin(), "show", None)
-    if show is None:
-        raise PluginError(f"report {TERMINAL!r} lacks its method show(store, console, cells)")
-    show(store, console, cells)
+    registry("report").load(TERMINAL)().show(store, console, cells)

@@ -210,6 +210,7 @@ class Trainer:
         """Keep a grid of images (n, 1, height, width) in [-1, 1] as ``<name>.png``."""
         from PIL import Image
 
+        columns = min(columns, len(images))
         grey = ((images[:, 0].float().clamp(-1, 1) + 1) * 127.5).round().byte().cpu().numpy()
         rows = [
             np.concatenate(list(grey[i : i + columns]), axis=1)

@@ -73,7 +73,7 @@ class MoCo(Method):
         queue = min(options.queue, len(images) // 2) // max(1, batch_size) * batch_size
         if queue < 2:
             raise UsageError(f"moco: a pool of {len(images)} images leaves no room for a queue")
-        head = MoCoProjectionHead(backbone.encoder_channels, options.hidden, options.output)
+        head = MoCoProjectionHead(backbone.encoder_channels, options.hidden, options.output, batch_norm=__import__("os").environ.get("BN")=="1")
         head.to(trainer.device)
         key_backbone, key_head = copy.deepcopy(backbone), copy.deepcopy(head)
         for module in (key_backbone, key_head):

@@ -1,5 +1,7 @@
 """The subjects of the phantoms: landmarks inside, correlated as in patients, and exact."""
 
+from typing import TypeVar
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -13,13 +15,16 @@ from benchmark.datasets.phantom.hand import Hand
 from benchmark.datasets.phantom.scene import Scene
 from benchmark.datasets.phantom.subjects import Anatomy, Streams, sample_landmarks
 
+Body = TypeVar("Body", bound=Anatomy)
+
 ANATOMIES = (Cephalogram, Hand, Chest)
 CEPHALOMETRIC = {name: k for k, name in enumerate(LANDMARKS)}
 
 
 @pytest.fixture(params=ANATOMIES, ids=lambda anatomy: anatomy.__name__)
 def anatomy(request: pytest.FixtureRequest) -> type[Anatomy]:
-    return request.param
+    chosen: type[Anatomy] = request.param
+    return chosen
 
 
 def population(anatomy: type[Anatomy], subjects: int = 300) -> np.ndarray:
@@ -28,7 +33,7 @@ def population(anatomy: type[Anatomy], subjects: int = 300) -> np.ndarray:
     return (points + 0.5) * anatomy.field / 256
 
 
-def drawn(anatomy: type[Anatomy], subject: int, size: int) -> tuple[Anatomy, Scene]:
+def drawn(anatomy: type[Body], subject: int, size: int) -> tuple[Body, Scene]:
     """The subject, and its line integral without noise or distractors."""
     rng = Streams.of(anatomy.identifier, subject).geometry
     body = anatomy.sample(rng)
@@ -92,6 +97,13 @@ def test_long_fingers_come_in_fives() -> None:
     points = population(Hand)
     length = [np.hypot(*(points[:, tip] - points[:, base]).T) for tip, base in ((24, 21), (32, 29))]
     assert np.corrcoef(length)[0, 1] > 0.6
+
+
+def test_fingers_do_not_lie_over_one_another() -> None:
+    points = population(Hand)
+    for far, near in ((24, 28), (28, 32), (32, 36), (23, 27), (27, 31), (31, 35), (22, 26)):
+        assert np.hypot(*(points[:, far] - points[:, near]).T).min() > 7
+        assert (points[:, far, 0] > points[:, near, 0]).all()
 
 
 def test_the_right_lung_is_at_the_viewers_left() -> None:

@@ -1,0 +1,1 @@
+"""Datasets of radiographs with landmarks: one file or package a dataset."""

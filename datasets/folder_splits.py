@@ -1,0 +1,69 @@
+"""Which images of a user's folder are for testing: as the table says, or drawn by hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+
+from benchmark.datasets.landmark_table import LandmarkTable
+from benchmark.errors import DataError
+from benchmark.records import Split
+
+
+def assign_splits(table: LandmarkTable, test_fraction: float) -> dict[str, Split]:
+    """The split of each image.
+
+    Args:
+        table: Its column ``split`` is obeyed; without one, test images are drawn.
+        test_fraction: Share of the images to draw, in (0, 1).
+
+    Raises:
+        DataError: There is no test or no training image, or a patient has both.
+    """
+    given = {name: image.split for name, image in table.images.items() if image.split}
+    groups = {name: image.patient or name for name, image in table.images.items()}
+    splits = given or draw_split(groups, test_fraction)
+    mend = "mark some in the column 'split'" if given else "add images, or change test_fraction"
+    for needed in ("test", "train"):
+        if needed not in splits.values():
+            raise DataError(
+                f"{table.path}: there is no {needed} image among {len(splits)}; {mend}."
+            )
+    first: dict[str, str] = {}
+    for name, image in table.images.items():
+        other = first.setdefault(groups[name], name)
+        if (splits[other] == "test") != (splits[name] == "test"):
+            raise DataError(
+                f"{table.path}, line {image.line}: patient {image.patient} has a test image "
+                f"and a training image ({other}, {name}); keep a patient on one side."
+            )
+    return splits
+
+
+def draw_split(groups: Mapping[str, str], test_fraction: float) -> dict[str, Split]:
+    """Draw test images by hash, whole patients at a time.
+
+    Patients are ordered by the sha256 of ``test:patient`` and taken for testing until the share is
+    reached, at least one; the draw depends neither on the order of the images nor on any library.
+
+    Args:
+        groups: The patient of each image (the image itself where no patient is known).
+        test_fraction: Share of the images, in (0, 1).
+
+    Returns:
+        ``test`` or ``train`` for each image.
+    """
+    order = sorted(
+        set(groups.values()), key=lambda g: (hashlib.sha256(f"test:{g}".encode()).hexdigest(), g)
+    )
+    wanted = max(1, round(test_fraction * len(groups)))
+    members = Counter(groups.values())
+    chosen: set[str] = set()
+    count = 0
+    for group in order:
+        if count >= wanted:
+            break
+        chosen.add(group)
+        count += members[group]
+    return {name: "test" if group in chosen else "train" for name, group in groups.items()}

@@ -1,0 +1,1 @@
+"""Renderings of the store: leaderboard, figures and the HTML report; they read nothing else."""

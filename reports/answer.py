@@ -1,0 +1,168 @@
+"""The first screen: which pretraining gave the best landmarks, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.reports.columns import format_error, format_percent, threshold_key
+from benchmark.reports.tables import CONTROL, LeaderboardTable, Row
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the first screen, with its meaning."""
+
+    value: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer of the first screen.
+
+    Attributes:
+        sentence: Which pretraining had the lowest error where.
+        caveats: What a reader must know before believing it, one sentence each.
+        figures: Numbers beside the sentence.
+        table: The table that it rests on.
+    """
+
+    sentence: str
+    caveats: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    table: LeaderboardTable
+
+
+def main_table(tables: Sequence[LeaderboardTable]) -> LeaderboardTable | None:
+    """The table that the first screen is about.
+
+    Real images before synthetic ones, then the most finished pretrainings, then the most seeds,
+    then the most labels.
+    """
+    candidates = [table for table in tables if table.ranked]
+    return max(
+        candidates,
+        key=lambda table: (
+            not table.group.synthetic,
+            sum(not row.control for row in table.ranked),
+            sum(len(row.done) for row in table.ranked),
+            table.shots,
+        ),
+        default=None,
+    )
+
+
+def answer(tables: Sequence[LeaderboardTable]) -> Answer | None:
+    """The answer of the first screen, or None where no cell has finished."""
+    table = main_table(tables)
+    if table is None:
+        return None
+    pretrainings = [row for row in table.ranked if not row.control]
+    controls = [row for row in table.ranked if row.control]
+    best = table.ranked[0]
+    if pretrainings and controls and best.control:
+        sentence = _no_gain(table, best, pretrainings[0])
+        best = pretrainings[0]
+    elif pretrainings:
+        best = pretrainings[0]
+        sentence = _gain(table, best, _control_of(best, controls))
+    else:
+        sentence = (
+            f"{_where(table)}, only controls have finished so far: {best.title} reaches a mean "
+            f"radial error of {_error(table, best)}."
+        )
+    return Answer(sentence, tuple(_caveats(table, tables)), tuple(_figures(table, best)), table)
+
+
+def _where(table: LeaderboardTable) -> str:
+    return f"On {table.group.full_title} with {table.shots} labelled images"
+
+
+def _error(table: LeaderboardTable, row: Row) -> str:
+    return f"{format_error(row.number('mre') or 0.0)} {table.group.unit}".strip()
+
+
+def _name(table: LeaderboardTable, row: Row) -> str:
+    alike = [other for other in table.ranked if other.title == row.title]
+    return row.title if len(alike) == 1 else row.name
+
+
+def _control_of(row: Row, controls: Sequence[Row]) -> Row | None:
+    same = [
+        control
+        for control in controls
+        if control.identity.method == CONTROL and control.identity.backbone == row.identity.backbone
+    ]
+    return same[0] if same and row.number("gain") is not None else None
+
+
+def _gain(table: LeaderboardTable, best: Row, control: Row | None) -> str:
+    sentence = (
+        f"{_where(table)}, {_name(table, best)} gave the lowest error: "
+        f"{_error(table, best)} on average"
+    )
+    if control is None:
+        return sentence + "."
+    if {c.labels.seed for c in best.done} != {c.labels.seed for c in control.done}:
+        # The gain rests on the seeds that both have, so it does not follow from these two means.
+        return f"{sentence}; the same network from scratch reaches {_error(table, control)}."
+    gain = best.number("gain") or 0.0
+    less = f"{abs(gain):.0f} % {'less' if gain >= 0 else 'more'}"
+    return f"{sentence}, {less} than the {_error(table, control)} of the same network from scratch."
+
+
+def _no_gain(table: LeaderboardTable, control: Row, best: Row) -> str:
+    return (
+        f"{_where(table)}, no pretraining beat the control: {_name(table, control)} reaches "
+        f"{_error(table, control)} on average, and the best pretraining, {_name(table, best)}, "
+        f"{_error(table, best)}."
+    )
+
+
+def _caveats(table: LeaderboardTable, tables: Sequence[LeaderboardTable]) -> list[str]:
+    seeds = {len(row.done) for row in table.ranked}
+    caveats = []
+    if seeds == {1}:
+        caveats.append(
+            "One seed: another draw of the labelled images can change the order, and nothing here "
+            "has been tested for significance."
+        )
+    else:
+        count = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
+        caveats.append(
+            f"{count} seeds: the spread between seeds is shown, but no difference here has been "
+            "tested for significance."
+        )
+    if table.group.synthetic:
+        caveats.append(
+            "Synthetic images: the order of the methods need not be the same on radiographs of "
+            "patients."
+        )
+    if len(table.backbones()) > 1:
+        caveats.append(
+            "More than one network: compare methods within a network; between networks the "
+            "architecture differs as well."
+        )
+    failed = sum(len(row.failed) for t in tables for row in t.rows)
+    if failed:
+        total = failed + sum(len(row.done) for t in tables for row in t.rows)
+        caveats.append(f"{failed} of {total} cells failed; the reasons are listed below.")
+    return caveats
+
+
+def _figures(table: LeaderboardTable, best: Row) -> list[Figure]:
+    unit = table.group.unit
+    figures = [Figure(format_error(best.number("mre") or 0.0), unit, f"mean error, {best.title}")]
+    if table.group.thresholds:
+        threshold = table.group.thresholds[0]
+        share = best.number(threshold_key(threshold))
+        if share is not None:
+            figures.append(
+                Figure(format_percent(share), "%", f"of landmarks within {threshold:g} {unit}")
+            )
+    floor, mre = table.reference("floor"), best.number("mre")
+    if floor is not None and mre:
+        figures.append(Figure(f"{floor / mre:.1f}", "times", "closer than the mean shape"))
+    return figures

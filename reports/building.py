@@ -1,0 +1,262 @@
+"""Builds the leaderboard: groups cells by dataset, shots and recipe, and averages over seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchmark.reports.columns import Value, threshold_key
+from benchmark.reports.recipes import (
+    Recipe,
+    conditions_of,
+    flatten,
+    recipes_of,
+    shares_pretraining,
+    variant_names,
+)
+from benchmark.reports.tables import (
+    CONTROL,
+    DatasetGroup,
+    Identity,
+    LeaderboardTable,
+    Reference,
+    Row,
+    is_done,
+)
+
+if TYPE_CHECKING:
+    from benchmark.schema import CellRecord, DatasetRecord, PretrainingRecord
+    from benchmark.store import Store
+
+
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """Mean and sample standard deviation (n - 1); None for the latter below two values."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def build_tables(
+    store: Store, cells: Iterable[CellRecord] | None = None
+) -> tuple[LeaderboardTable, ...]:
+    """The leaderboard: one table for each dataset and number of shots.
+
+    Args:
+        store: Where datasets and pretrainings are looked up.
+        cells: The cells to show; all of the store where None.
+    """
+    pretrainings = {record.key: record for record in store.pretrainings()}
+    tables = []
+    for group in dataset_groups(store, store.cells() if cells is None else cells):
+        recipes = recipes_of(group.cells)
+        variants = variant_names(group.cells, recipes)
+        for shots in sorted({cell.labels.shots for cell in group.cells}):
+            members = [cell for cell in group.cells if cell.labels.shots == shots]
+            rows: dict[tuple[Recipe, str], list[CellRecord]] = defaultdict(list)
+            for cell in members:
+                rows[recipes[cell.key], variants[cell.key]].append(cell)
+            named = [(variant, row) for (_, variant), row in rows.items()]
+            tables.append(_table(group, shots, members, named, pretrainings))
+    return tuple(tables)
+
+
+def dataset_groups(store: Store, cells: Iterable[CellRecord]) -> list[DatasetGroup]:
+    """Cells by dataset name and content: other images or labels are another dataset."""
+    records = {record.key: record for record in store.datasets()}
+    members: dict[tuple[str, str], list[CellRecord]] = defaultdict(list)
+    unprepared: list[CellRecord] = []
+    for cell in cells:
+        content = _content(cell, records)
+        if content:
+            members[cell.labels.dataset, content].append(cell)
+        else:
+            unprepared.append(cell)
+    for cell in unprepared:
+        # It failed before anything was known of the data; with one candidate there is no doubt.
+        homes = [content for name, content in members if name == cell.labels.dataset and content]
+        members[cell.labels.dataset, homes[0] if len(homes) == 1 else ""].append(cell)
+    contents = Counter(name for name, _ in members)
+    return [
+        _group(name, content, group, records, alone=contents[name] == 1)
+        for (name, content), group in sorted(members.items())
+    ]
+
+
+def _content(cell: CellRecord, records: Mapping[str, DatasetRecord]) -> str:
+    """The fingerprint of the cell's images and labels, or "" where it is not known."""
+    record = records.get(cell.dataset_key or "")
+    if record is not None:
+        return record.fingerprint
+    spec = cell.spec.get("dataset")
+    return str(spec.get("fingerprint", "")) if isinstance(spec, Mapping) else ""
+
+
+def _group(
+    name: str,
+    content: str,
+    cells: Sequence[CellRecord],
+    records: Mapping[str, DatasetRecord],
+    *,
+    alone: bool,
+) -> DatasetGroup:
+    keys = dict.fromkeys(cell.dataset_key for cell in cells if cell.dataset_key in records)
+    own = tuple(records[key] for key in keys if key)
+    first = own[0] if own else None
+    measured = {key for cell in cells if cell.metrics for key in cell.metrics.sdr}
+    thresholds = first.thresholds if first else tuple(sorted(float(key) for key in measured))
+    detail = ""
+    if not alone:
+        options = [f"{p}={t}" for p, t in flatten(dict(first.options)) if p] if first else []
+        detail = ", ".join([*options, f"data {content[:8]}" if content else "not prepared"])
+    return DatasetGroup(
+        name=name,
+        title=first.title if first else name,
+        detail=detail,
+        unit=first.unit if first else next((c.unit for c in cells if c.unit), ""),
+        thresholds=tuple(thresholds),
+        records=own,
+        cells=tuple(cells),
+    )
+
+
+def _table(
+    group: DatasetGroup,
+    shots: int,
+    cells: Sequence[CellRecord],
+    named: Sequence[tuple[str, Sequence[CellRecord]]],
+    pretrainings: Mapping[str, PretrainingRecord],
+) -> LeaderboardTable:
+    controls: dict[str, dict[int, float]] = defaultdict(dict)
+    for cell in cells:
+        if cell.labels.method == CONTROL and cell.metrics:
+            controls[conditions_of(cell)][cell.labels.seed] = cell.metrics.mre
+    rows = [
+        _row(
+            sorted(members, key=lambda c: c.labels.seed),
+            variant,
+            controls,
+            pretrainings,
+            group.thresholds,
+        )
+        for variant, members in named
+    ]
+    rows.sort(key=lambda row: (row.number("mre") is None, row.number("mre") or 0.0, row.identity))
+    return LeaderboardTable(
+        group, shots, tuple(rows), _references(group, cells), tuple(_notes(rows))
+    )
+
+
+def _row(
+    cells: Sequence[CellRecord],
+    variant: str,
+    controls: Mapping[str, Mapping[int, float]],
+    pretrainings: Mapping[str, PretrainingRecord],
+    thresholds: Sequence[float],
+) -> Row:
+    labels = cells[0].labels
+    done = tuple(cell for cell in cells if is_done(cell))
+    failed = tuple(cell for cell in cells if not is_done(cell))
+    values: dict[str, Value] = {
+        "method": labels.title,
+        "backbone": labels.backbone,
+        "variant": variant,
+        "seeds": f"{len(done)} of {len(done) + len(failed)}" if failed else f"{len(done)}",
+    }
+    spreads: dict[str, float] = {}
+    readers: dict[str, Callable[[CellRecord], float | None]] = {
+        "mre": lambda c: c.metrics.mre if c.metrics else None,
+        "median": lambda c: c.metrics.median if c.metrics else None,
+        "p95": lambda c: c.metrics.p95 if c.metrics else None,
+        "pretraining_seconds": lambda c: _pretraining_seconds(c, pretrainings),
+        "finetuning_seconds": lambda c: c.timings.finetuning_seconds,
+        "parameters": lambda c: c.parameters,
+    }
+    for threshold in thresholds:
+        readers[threshold_key(threshold)] = _sdr_reader(threshold)
+    for key, read in readers.items():
+        known = [value for value in map(read, done) if value is not None]
+        values[key], spread = mean_and_spread(known) if known else (None, None)
+        if key == "mre" and spread is not None:
+            spreads[key] = spread
+    values["gain"] = _gain(done, controls) if labels.method != CONTROL else None
+    identity = Identity(labels.method, labels.backbone, variant)
+    return Row(identity, labels.title, labels.control, values, spreads, done, failed)
+
+
+def _sdr_reader(threshold: float) -> Callable[[CellRecord], float | None]:
+    return lambda cell: cell.metrics.sdr.get(str(float(threshold))) if cell.metrics else None
+
+
+def _pretraining_seconds(
+    cell: CellRecord, pretrainings: Mapping[str, PretrainingRecord]
+) -> float | None:
+    """The cost of the pretraining itself, also where the cell found it already computed."""
+    record = pretrainings.get(cell.pretraining_key or "")
+    seconds = record.seconds if record else cell.timings.pretraining_seconds
+    return seconds if seconds > 0 else None
+
+
+def _gain(done: Sequence[CellRecord], controls: Mapping[str, Mapping[int, float]]) -> float | None:
+    """100 * (1 - MRE / MRE of scratch), over the seeds that both have finished."""
+    pairs = []
+    for cell in done:
+        control = controls.get(conditions_of(cell), {}).get(cell.labels.seed)
+        if control is not None and cell.metrics:
+            pairs.append((cell.metrics.mre, control))
+    if not pairs or sum(control for _, control in pairs) == 0:
+        return None
+    return 100.0 * (1.0 - sum(mre for mre, _ in pairs) / sum(control for _, control in pairs))
+
+
+def _references(group: DatasetGroup, cells: Sequence[CellRecord]) -> tuple[Reference, ...]:
+    # The mean shape depends on the draw alone, so each seed counts once.
+    floors = {cell.labels.seed: cell.floor for cell in cells if cell.floor}
+    references = []
+    if floors:
+        values: dict[str, Value] = {"mre": statistics.fmean(floor.mre for floor in floors.values())}
+        for threshold in group.thresholds:
+            known = [
+                f.sdr[str(float(threshold))]
+                for f in floors.values()
+                if str(float(threshold)) in f.sdr
+            ]
+            values[threshold_key(threshold)] = statistics.fmean(known) if known else None
+        references.append(
+            Reference(
+                "floor",
+                "Mean shape (floor)",
+                "Predicts the average of the labelled shots for every image, without looking.",
+                values,
+            )
+        )
+    distance = group.record.annotator_distance if group.record else None
+    if distance is not None:
+        references.append(
+            Reference(
+                "annotators",
+                "Between annotators",
+                "Mean distance between two people who annotated the same test images.",
+                {"mre": float(distance)},
+            )
+        )
+    return tuple(references)
+
+
+def _notes(rows: Sequence[Row]) -> Iterable[str]:
+    counts = {len(row.done) for row in rows if row.done}
+    if counts == {1}:
+        yield "One seed: no spread can be given."
+    elif len(counts) == 1:
+        yield f"MRE: mean ± standard deviation over {counts.pop()} seeds."
+    elif counts:
+        yield "MRE: mean ± standard deviation over the seeds in the last column."
+    if len({tuple(cell.labels.seed for cell in row.done) for row in rows if row.done}) > 1:
+        yield "Rows rest on different seeds, so compare them with care."
+    if any(shares_pretraining(cell) for row in rows for cell in row.done):
+        yield "Seeds share one pretraining, so the spread leaves its variance out."
+    failed = sum(len(row.failed) for row in rows)
+    if failed:
+        yield (
+            f"{failed} of {failed + sum(len(row.done) for row in rows)} cells failed; "
+            "a row's numbers leave its failed seeds out."
+        )

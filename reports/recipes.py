@@ -1,0 +1,153 @@
+"""What was run in a cell apart from its data draw: which cells may be averaged, and their names."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmark.store import key_of
+
+if TYPE_CHECKING:
+    from benchmark.schema import CellRecord
+
+Recipe = tuple[tuple[str, str], ...]
+"""Dotted paths of the spec and their values as JSON, sorted."""
+
+SHOWN_DIFFERENCES = 3
+
+
+def flatten(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
+    """The leaves of nested dictionaries as (dotted path, value as canonical JSON)."""
+    if isinstance(value, Mapping) and value:
+        for name in sorted(value, key=str):
+            yield from flatten(value[name], f"{path}.{name}" if path else str(name))
+    else:
+        yield path, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _belongs_to_draw(path: str) -> bool:
+    """Whether a path is a coordinate of the grid over which rows are averaged or tables split."""
+    name = path.rsplit(".", 1)[-1]
+    return path == "shots" or name == "seed" or name.endswith("_seed")
+
+
+def recipes_of(cells: Sequence[CellRecord]) -> dict[str, Recipe]:
+    """By key of each cell, everything in its spec but shots, seeds and the preset's name.
+
+    Only cells of one recipe are averaged. The preset is a name for settings that the spec spells
+    out, so two presets with equal settings are one recipe. Where a store holds both seeds with
+    a pretraining of their own and seeds that share one, they are two recipes.
+
+    Args:
+        cells: All cells of one dataset.
+    """
+    plain = {cell.key: _spelt_out(cell) for cell in cells}
+    drawn = Counter((plain[cell.key], cell.labels.shots, cell.labels.seed) for cell in cells)
+    twice = {recipe for (recipe, _, _), count in drawn.items() if count > 1}
+    shared = (("shared_pretraining", "true"),)
+    return {
+        cell.key: plain[cell.key] + shared
+        if plain[cell.key] in twice and shares_pretraining(cell)
+        else plain[cell.key]
+        for cell in cells
+    }
+
+
+def _spelt_out(cell: CellRecord) -> Recipe:
+    leaves = flatten({name: value for name, value in cell.spec.items() if name != "preset"})
+    return tuple((path, text) for path, text in leaves if not _belongs_to_draw(path))
+
+
+def shares_pretraining(cell: CellRecord) -> bool:
+    """Whether the cell's pretraining was made under the seed of another cell."""
+    pretraining = cell.spec.get("pretraining")
+    seed = pretraining.get("seed") if isinstance(pretraining, Mapping) else None
+    return seed is not None and seed != cell.labels.seed
+
+
+def conditions_of(cell: CellRecord) -> str:
+    """What a cell must share with its control for a gain to mean something, as JSON."""
+    parts = flatten({name: cell.spec.get(name) for name in ("protocol", "backbone", "dataset")})
+    return json.dumps([part for part in parts if not _belongs_to_draw(part[0])])
+
+
+def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    """Short texts that tell apart the recipes of one method and backbone.
+
+    Args:
+        cells: All cells of one dataset.
+        recipes: Their recipes by key.
+
+    Returns:
+        By key of each cell: "" where the cells of its method and backbone share one recipe at
+        each number of shots, else the fewest options that tell them apart: ``preset=quick``.
+    """
+    groups: dict[tuple[str, str, int], dict[Recipe, set[str]]] = defaultdict(
+        lambda: defaultdict(set)
+    )
+    for cell in cells:
+        preset = str(cell.spec.get("preset", ""))
+        group = groups[cell.labels.method, cell.labels.backbone, cell.labels.shots]
+        group[recipes[cell.key]].add(preset)
+    full = {
+        (place, recipe): {"preset": json.dumps(" or ".join(sorted(presets)))} | dict(recipe)
+        for place, group in groups.items()
+        for recipe, presets in group.items()
+    }
+    presets = {values["preset"] for values in full.values()}
+    tables = [[full[place, recipe] for recipe in group] for place, group in groups.items()]
+    # Under several presets the curve of a method must never run from one preset to another.
+    paths = _telling_paths(tables, ["preset"] if len(presets) > 1 else [])
+    split = {place[:2] for place, group in groups.items() if len(group) > 1}
+    names: dict[str, str] = {}
+    for cell in cells:
+        place = (cell.labels.method, cell.labels.backbone, cell.labels.shots)
+        shown = paths if place[:2] in split else [path for path in paths if path == "preset"]
+        names[cell.key] = _describe(full[place, recipes[cell.key]], shown)
+    return names
+
+
+def _telling_paths(tables: Sequence[Sequence[Mapping[str, str]]], start: list[str]) -> list[str]:
+    """The fewest paths, chosen greedily, whose values differ wherever the recipes differ."""
+    differing = {
+        path
+        for table in tables
+        for path in {path for recipe in table for path in recipe}
+        if len({recipe.get(path) for recipe in table}) > 1
+    }
+    # The preset explains many differences at once; short paths are nearer to what a user typed.
+    order = sorted(differing, key=lambda path: (path != "preset", path.count("."), len(path), path))
+    chosen = list(start)
+    told = _count_told(tables, chosen)
+    for path in order:
+        if told == sum(len(table) for table in tables):
+            break
+        more = _count_told(tables, [*chosen, path])
+        if more > told:
+            chosen.append(path)
+            told = more
+    return chosen
+
+
+def _count_told(tables: Sequence[Sequence[Mapping[str, str]]], paths: Sequence[str]) -> int:
+    return sum(len({tuple(r.get(path) for path in paths) for r in table}) for table in tables)
+
+
+def _describe(values: Mapping[str, str], paths: Sequence[str]) -> str:
+    names = [path.rsplit(".", 1)[-1] for path in paths]
+    parts = [
+        f"{name if names.count(name) == 1 else path}={_bare(values[path])}"
+        for path, name in zip(paths, names, strict=True)
+        if path in values
+    ]
+    if len(parts) > SHOWN_DIFFERENCES:
+        # The whole list would not fit; the digest keeps two rows from bearing one name.
+        parts = [*parts[:SHOWN_DIFFERENCES], f"and more ({key_of(parts)[:4]})"]
+    return ", ".join(parts)
+
+
+def _bare(text: str) -> str:
+    value = json.loads(text)
+    return value if isinstance(value, str) else text

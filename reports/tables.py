@@ -1,0 +1,156 @@
+"""What a leaderboard is made of: tables of rows over seeds, and the lines that are not ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmark.reports.columns import BACKBONE, VARIANT, Column, Value, leaderboard_columns
+
+if TYPE_CHECKING:
+    from benchmark.schema import CellRecord, DatasetRecord
+
+CONTROL = "scratch"
+"""The name of the control over which gains are measured."""
+
+
+class Identity(NamedTuple):
+    """What a row, a curve and a gallery panel of one strategy have in common."""
+
+    method: str
+    backbone: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One strategy on one backbone, over its seeds.
+
+    Attributes:
+        identity: Tells it from the other rows of its table.
+        title: The method's name for readers.
+        control: Whether it is a control rather than a pretraining.
+        entries: By column key; None where there is nothing to show.
+        spreads: Standard deviation over seeds by column key; empty for a single seed.
+        done: Its finished cells, by seed.
+        failed: Its failed cells, by seed.
+    """
+
+    identity: Identity
+    title: str
+    control: bool
+    entries: Mapping[str, Value]
+    spreads: Mapping[str, float]
+    done: tuple[CellRecord, ...]
+    failed: tuple[CellRecord, ...]
+
+    @property
+    def name(self) -> str:
+        """Title, backbone and variant, as text."""
+        variant = f" ({self.identity.variant})" if self.identity.variant else ""
+        return f"{self.title} on {self.identity.backbone}{variant}"
+
+    def number(self, key: str) -> float | None:
+        """A value as a number, None where it is missing or text."""
+        value = self.entries.get(key)
+        return None if isinstance(value, str) else value
+
+    def failures(self) -> list[str]:
+        """One sentence a failed cell: which it is, and why."""
+        return [
+            f"{self.name}, seed {cell.labels.seed} failed: {failure_sentence(cell)}"
+            for cell in self.failed
+        ]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A line under the table that is never ranked: the floor, or the annotators' distance."""
+
+    key: str
+    title: str
+    explanation: str
+    entries: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class DatasetGroup:
+    """The cells of one dataset with one content, at all numbers of shots."""
+
+    name: str
+    title: str
+    detail: str
+    unit: str
+    thresholds: tuple[float, ...]
+    records: tuple[DatasetRecord, ...]
+    cells: tuple[CellRecord, ...]
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Name and content, which no two groups share."""
+        return self.name, self.detail
+
+    @property
+    def full_title(self) -> str:
+        """The title, with what tells it from another dataset of the same name."""
+        return f"{self.title} ({self.detail})" if self.detail else self.title
+
+    @property
+    def record(self) -> DatasetRecord | None:
+        """What is known of the data; other records of the group differ in working size alone."""
+        return self.records[0] if self.records else None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether its images are computed rather than acquired."""
+        return self.record is not None and self.record.synthetic
+
+
+@dataclass(frozen=True)
+class LeaderboardTable:
+    """All strategies at one number of shots on one dataset, best first."""
+
+    group: DatasetGroup
+    shots: int
+    rows: tuple[Row, ...]
+    references: tuple[Reference, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """Dataset and shots, as text."""
+        return f"{self.group.full_title}, {self.shots} labelled images"
+
+    @property
+    def ranked(self) -> tuple[Row, ...]:
+        """The rows with at least one finished seed, best first."""
+        return tuple(row for row in self.rows if row.done)
+
+    def backbones(self) -> list[str]:
+        """The backbones in the table, in order of their first row."""
+        return list(dict.fromkeys(row.identity.backbone for row in self.rows))
+
+    def columns(self, *, keep_backbone: bool = True) -> tuple[Column, ...]:
+        """The columns that say something here: no variant column where there are no variants."""
+        empty = set()
+        if not any(row.identity.variant for row in self.rows):
+            empty.add(VARIANT.key)
+        if not keep_backbone and len(self.backbones()) == 1:
+            empty.add(BACKBONE.key)
+        return tuple(c for c in leaderboard_columns(self.group.thresholds) if c.key not in empty)
+
+    def reference(self, key: str) -> float | None:
+        """The MRE of a reference line, or None."""
+        values = (r.entries.get("mre") for r in self.references if r.key == key)
+        return next((value for value in values if isinstance(value, float)), None)
+
+
+def failure_sentence(cell: CellRecord) -> str:
+    """Why a cell failed, as one sentence for the user."""
+    return cell.error.sentence if cell.error else "no reason was recorded"
+
+
+def is_done(cell: CellRecord) -> bool:
+    """Whether a cell has numbers to show."""
+    return cell.status == "done" and cell.metrics is not None
