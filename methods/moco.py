@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class MoCoOptions(PluginOptions):
     """Sizes for pools of a few hundred radiographs."""
 
-    batch_size: int = Field(64, ge=2, description="Real images a step.")
+    batch_size: int = Field(
+        32, ge=2, description="Real images a step; negatives come from the queue, not from here."
+    )
     queue: int = Field(
         4096,
         ge=2,
@@ -31,7 +33,11 @@ class MoCoOptions(PluginOptions):
     )
     temperature: float = Field(0.2, gt=0, description="As in MoCo v2.")
     momentum: float = Field(
-        0.99, ge=0, lt=1, description="Of the key encoder; 0.999 is too slow for short runs."
+        0.99,
+        ge=0,
+        lt=1,
+        description="Of the key encoder, which follows about 1 / (1 - momentum) steps behind: "
+        "0.999 suits runs of 200,000 steps, 0.9 those of a few hundred.",
     )
     hidden: int = Field(256, ge=8, description="Width of the projector's hidden layer.")
     output: int = Field(128, ge=8, description="Width of the projection, as in the paper.")
@@ -73,7 +79,11 @@ class MoCo(Method):
         queue = min(options.queue, len(images) // 2) // max(1, batch_size) * batch_size
         if queue < 2:
             raise UsageError(f"moco: a pool of {len(images)} images leaves no room for a queue")
-        head = MoCoProjectionHead(backbone.encoder_channels, options.hidden, options.output, batch_norm=__import__("os").environ.get("BN")=="1")
+        # Normalised as in MoCo v3 (Chen, Xie and He, ICCV 2021): averaged features of radiographs
+        # of one kind are nearly parallel, and without it the queue stays at chance for long.
+        head = MoCoProjectionHead(
+            backbone.encoder_channels, options.hidden, options.output, batch_norm=True
+        )
         head.to(trainer.device)
         key_backbone, key_head = copy.deepcopy(backbone), copy.deepcopy(head)
         for module in (key_backbone, key_head):

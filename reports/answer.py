@@ -81,7 +81,8 @@ def _where(table: LeaderboardTable) -> str:
 
 
 def _error(table: LeaderboardTable, row: Row) -> str:
-    return f"{format_error(row.number('mre') or 0.0)} {table.group.unit}".strip()
+    # A number and its unit stay on one line.
+    return f"{format_error(row.number('mre') or 0.0)}\u00a0{table.group.unit}".strip()
 
 
 def _name(table: LeaderboardTable, row: Row) -> str:
@@ -109,7 +110,7 @@ def _gain(table: LeaderboardTable, best: Row, control: Row | None) -> str:
         # The gain rests on the seeds that both have, so it does not follow from these two means.
         return f"{sentence}; the same network from scratch reaches {_error(table, control)}."
     gain = best.number("gain") or 0.0
-    less = f"{abs(gain):.0f} % {'less' if gain >= 0 else 'more'}"
+    less = f"{abs(gain):.0f}\u00a0% {'less' if gain >= 0 else 'more'}"
     return f"{sentence}, {less} than the {_error(table, control)} of the same network from scratch."
 
 
@@ -124,6 +125,12 @@ def _no_gain(table: LeaderboardTable, control: Row, best: Row) -> str:
 def _caveats(table: LeaderboardTable, tables: Sequence[LeaderboardTable]) -> list[str]:
     seeds = {len(row.done) for row in table.ranked}
     caveats = []
+    floor, lowest = table.reference("floor"), table.ranked[0].number("mre")
+    if floor is not None and lowest is not None and lowest >= floor:
+        caveats.append(
+            "Even the lowest error is no better than that of the mean shape, which does not look "
+            "at the image: nothing useful has been learnt, so the order means nothing."
+        )
     if seeds == {1}:
         caveats.append(
             "One seed: another draw of the labelled images can change the order, and nothing here "
@@ -163,6 +170,6 @@ def _figures(table: LeaderboardTable, best: Row) -> list[Figure]:
                 Figure(format_percent(share), "%", f"of landmarks within {threshold:g} {unit}")
             )
     floor, mre = table.reference("floor"), best.number("mre")
-    if floor is not None and mre:
+    if floor is not None and mre and mre < floor:
         figures.append(Figure(f"{floor / mre:.1f}", "times", "closer than the mean shape"))
     return figures

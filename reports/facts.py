@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -214,16 +214,11 @@ def _setting(title: str, cells: Sequence[CellRecord], shared: str) -> Setting:
     return Setting(title, len(cells), tuple((p, text.strip('"')) for p, text in leaves if p))
 
 
-def environments(
-    store: Store, cells: Sequence[CellRecord], asked: Sequence[str] | None
-) -> list[tuple[EnvironmentRecord, int]]:
-    """The environments of the cells with the number of cells each, or those asked for."""
-    counts: dict[str, int] = defaultdict(int)
-    for cell in cells:
-        counts[cell.environment] += 1
+def environments(store: Store, cells: Sequence[CellRecord]) -> list[tuple[EnvironmentRecord, int]]:
+    """The environments of the cells, with the number of cells each."""
+    counts = Counter(cell.environment for cell in cells)
     known = store.environments()
-    names = list(counts) if asked is None else list(asked)
-    return [(known[name], counts[name]) for name in names if name in known]
+    return [(known[name], count) for name, count in counts.items() if name in known]
 
 
 def commands(store: Store) -> list[str]:

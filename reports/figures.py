@@ -23,12 +23,14 @@ from benchmark.reports.svg import (
 from benchmark.reports.tables import CONTROL, Identity, LeaderboardTable, Row
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
     from benchmark.reports.styles import Styles
 
 TICKS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 CURVE_POINTS = 160
+DODGE = 1.03
 FAR = 1.25
 """A reference line further out than this many times the worst row is named, not drawn."""
 
@@ -44,16 +46,14 @@ def method_dots(table: LeaderboardTable, styles: Styles, identifier: str) -> str
         names = [_short_name(row, several=several) for row in rows]
         axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(len(rows) - 0.5, -0.75)
         axes.grid(visible=False, axis="y")
         axes.spines["left"].set_visible(False)
-        limit = worst * 1.06
-        for reference in table.references:
-            value = table.reference(reference.key)
-            if value is not None and value <= worst * FAR:
-                limit = max(limit, value * 1.06)
-                _reference_line(axes, value, reference.title, across=False)
-        axes.set_xlim(0, limit)
+        known = ((r.title, table.reference(r.key)) for r in table.references)
+        near = [(title, v) for title, v in known if v is not None and v <= worst * FAR]
+        axes.set_xlim(0, 1.06 * max([worst, *(value for _, value in near)]))
+        axes.set_ylim(len(rows) - 0.5, -0.6 - 0.4 * len(near))
+        for level, (title, value) in enumerate(near):
+            _reference_line(axes, value, title, across=False, level=level)
         axes.set_xlabel(f"mean radial error ({table.group.unit}), lower is better")
         lines = ", ".join(f"{row.name} {format_error(row.number('mre') or 0)}" for row in rows)
         return to_svg(figure, identifier, f"Mean radial error in {table.group.unit}: {lines}.")
@@ -101,6 +101,30 @@ def _short_name(row: Row, *, several: bool) -> str:
     return "\n".join(lines)
 
 
+def _efficiency_frame(
+    tables: Sequence[LeaderboardTable], styles: Styles
+) -> tuple[pd.DataFrame, list[Identity]]:
+    """The columns series, shots and mre, one row a cell, and the series in their order."""
+    import pandas as pd
+
+    points = [
+        (row.identity, table.shots, cell.metrics.mre)
+        for table in tables
+        for row in table.ranked
+        for cell in row.done
+        if cell.metrics
+    ]
+    present = {identity for identity, _, _ in points}
+    order = [identity for identity in styles if identity in present]
+    series, shots, errors = zip(*points, strict=True)
+    frame = pd.DataFrame({"series": [str(i) for i in series], "shots": shots, "mre": errors})
+    if len(set(shots)) == 1:
+        # Without a line the marks would hide one another, so they stand side by side.
+        middle = (len(order) - 1) / 2
+        frame["shots"] *= [DODGE ** (order.index(i) - middle) for i in series]
+    return frame, order
+
+
 def label_efficiency(tables: Sequence[LeaderboardTable], styles: Styles, identifier: str) -> str:
     """MRE against the number of labelled images, both axes logarithmic; one shots value works.
 
@@ -109,22 +133,10 @@ def label_efficiency(tables: Sequence[LeaderboardTable], styles: Styles, identif
         styles: The look of each strategy.
         identifier: Unique in the page.
     """
-    import pandas as pd
     import seaborn as sns
 
-    frame = pd.DataFrame(
-        [
-            (row.identity, table.shots, cell.metrics.mre)
-            for table in tables
-            for row in table.ranked
-            for cell in row.done
-            if cell.metrics
-        ],
-        columns=["series", "shots", "mre"],
-    )
-    order = [i for i in styles if i in set(frame["series"])]
+    frame, order = _efficiency_frame(tables, styles)
     colours = {str(i): colour_of(styles[i]) for i in order}
-    frame["series"] = [str(i) for i in frame["series"]]
     with canvas(450, 310) as (figure, axes):
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -181,14 +193,15 @@ def _draw_references(axes: Axes, tables: Sequence[LeaderboardTable]) -> list[flo
     return values
 
 
-def _reference_line(axes: Axes, value: float, title: str, *, across: bool) -> None:
+def _reference_line(axes: Axes, value: float, title: str, *, across: bool, level: int = 0) -> None:
+    """A line with its title; titles of upright lines stand ``level`` lines below the top."""
     if across:
         axes.axhline(value, color=FLOOR, lw=1.4, ls=(0, (2, 2)))
         place, shift = (0.0, value), (4, 5)
         frame = axes.get_yaxis_transform()
     else:
         axes.axvline(value, color=FLOOR, lw=1.4, ls=(0, (2, 2)))
-        place, shift = (value, 1.0), (4, -2)
+        place, shift = (value, 1.0), (4, -2 - 14 * level)
         frame = axes.get_xaxis_transform()
     axes.annotate(
         title,

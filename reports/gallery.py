@@ -182,7 +182,7 @@ def _overlay(
     )
     truth = to_picture(points[["x_true", "y_true"]].to_numpy(float), picture)
     predicted = to_picture(points[["x", "y"]].to_numpy(float), picture)
-    size = max(picture.width, picture.height) / 80
+    size = max(picture.width, picture.height) / 90
     known = np.isfinite(truth).all(1) & np.isfinite(predicted).all(1)
     return Overlay(
         picture=picture,

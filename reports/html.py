@@ -59,15 +59,10 @@ class HtmlReport(Report):
     name = "html"
     filename = "report.html"
 
-    def render(self, store: Store, environment_ids: Sequence[str] | None = None) -> str:
-        """The page over all cells of the store.
-
-        Args:
-            store: The store to read.
-            environment_ids: The environments to describe; those of the cells where None.
-        """
+    def render(self, store: Store) -> str:
+        """The page over all cells of the store."""
         template = _environment().get_template("report.html.j2")
-        return template.render(_context(store, environment_ids))
+        return template.render(_context(store))
 
 
 def _environment() -> Environment:
@@ -93,7 +88,7 @@ def _inline(name: str) -> str:
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
 
 
-def _context(store: Store, environment_ids: Sequence[str] | None) -> dict[str, Any]:
+def _context(store: Store) -> dict[str, Any]:
     cells = store.cells()
     tables = build_tables(store, cells)
     styles = series_styles(tables)
@@ -113,7 +108,7 @@ def _context(store: Store, environment_ids: Sequence[str] | None) -> dict[str, A
         "failed": facts.failed_cells(tables),
         "protocols": facts.protocol_settings(cells),
         "methods": facts.method_settings(cells),
-        "environments": facts.environments(store, cells, environment_ids),
+        "environments": facts.environments(store, cells),
         "commands": facts.commands(store),
         "progress": facts.progress(store, cells),
         "data_facts": facts.data_facts,

@@ -241,7 +241,7 @@ class MarkdownLeaderboard(Report):
     name = "markdown"
     filename = "leaderboard.md"
 
-    def render(self, store: Store, environment_ids: Sequence[str] | None = None) -> str:
+    def render(self, store: Store) -> str:
         """One table for each dataset and number of shots."""
         return render_markdown(store)
 
@@ -252,6 +252,6 @@ class CsvLeaderboard(Report):
     name = "csv"
     filename = "leaderboard.csv"
 
-    def render(self, store: Store, environment_ids: Sequence[str] | None = None) -> str:
+    def render(self, store: Store) -> str:
         """One line for each row and reference line of every table."""
         return render_csv(store)

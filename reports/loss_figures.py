@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from benchmark.reports.styles import Styles
 
 LOSS_POINTS = 120
+TICKS_BY_RANGE = (
+    (8.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)),
+    (40.0, (1.0, 2.0, 5.0)),
+    (float("inf"), (1.0,)),
+)
+"""Largest ratio of the ends of a logarithmic axis, and the steps of a decade that it shows."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +67,8 @@ def loss_curves(
             low, high = float(values.min()) / 1.2, float(values.max()) * 1.2
             axes.set_yscale("log")
             axes.set_ylim(low, high)
-            wide = high > 30 * low
-            fixed_ticks(axes.yaxis, log_ticks(low, high, (1.0,) if wide else (1.0, 2.0, 5.0)))
+            steps = next(steps for most, steps in TICKS_BY_RANGE if high <= most * low)
+            fixed_ticks(axes.yaxis, log_ticks(low, high, steps))
         axes.set_xlim(left=0)
         axes.locator_params(axis="x", nbins=4)
         axes.set_xlabel("step")

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from benchmark.datasets.phantom.curves import moved, spline
+from benchmark.datasets.phantom.curves import arc, moved, spline
 from benchmark.datasets.phantom.distractors import add_marker, add_ruler, collimate
 from benchmark.datasets.phantom.growth import LANDMARKS, VAULT, Face
 from benchmark.datasets.phantom.scene import (
@@ -85,11 +85,11 @@ class Cephalogram(Anatomy):
         if rng.random() < 0.4:
             rod = self.pose(at["Po"] + rng.normal((0, 5), 1.5))
             ring = rng.uniform(2.5, 4.0)
-            self._line(scene, _arc(rod, ring, 0, 6.3), 0.5, METAL / 3, placed=True)
+            self._line(scene, arc(rod, ring, 0, 6.3), 0.5, METAL / 3, placed=True)
         self._dentistry(scene, rng)
         if rng.random() < 0.2:
             lobe = self.pose(at["Po"] + rng.normal((-2, 24), 3))
-            self._line(scene, _arc(lobe, rng.uniform(3, 8), 0, 6.3), 0.7, METAL, placed=True)
+            self._line(scene, arc(lobe, rng.uniform(3, 8), 0, 6.3), 0.7, METAL, placed=True)
         if rng.random() < 0.3:
             hold = self.pose(moved(at["N"], rng.uniform(9, 12), rng.uniform(-3, 1)))
             top = np.array([hold[0] + rng.uniform(8, 14), 0.0])
@@ -142,7 +142,7 @@ class Cephalogram(Anatomy):
     def _cranial_base(self, scene: Scene, rng: np.random.Generator) -> None:
         at, scale = self.face.points, self.pose.scale[0]
         roof: list[ArrayLike] = [moved(at["N"], -5, -2), (44, -11), (24, -9), (11, -8)]
-        saddle = _arc(at["S"], 5.4, -0.75, 3.75)
+        saddle = arc(at["S"], 5.4, -0.75, 3.75)
         clivus: list[ArrayLike] = [(-9, -6), (-13, 6), (-20, 22), (-27, 38)]
         self._line(scene, [*roof, *saddle], 1.1, 2.6 * CORTICAL)
         self._line(scene, [saddle[-1], *clivus], 1.2, 2.0 * CORTICAL)
@@ -158,7 +158,7 @@ class Cephalogram(Anatomy):
         # The top of the ear canal is porion.
         for side in (-1, 1):
             canal = moved(at["Po"], 0.0, 4.4) + side * self.parting
-            self._line(scene, _arc(canal, 5.0, 0, 6.3), 0.9, 1.1 * CORTICAL)
+            self._line(scene, arc(canal, 5.0, 0, 6.3), 0.9, 1.1 * CORTICAL)
             self._blob(scene, canal, (4.2, 4.4), 0, -14 / scale, TRABECULAR)
 
     def _midface(self, scene: Scene, rng: np.random.Generator) -> None:
@@ -295,9 +295,3 @@ class Cephalogram(Anatomy):
         scale = self.pose.scale[0]
         axes = (semi_axes[0] * scale, semi_axes[1] * scale)
         scene.ellipsoid(self.pose(centre), axes, self.pose.angle + angle, depth, attenuation)
-
-
-def _arc(centre: np.ndarray, radius: float, start: float, stop: float) -> list[np.ndarray]:
-    """Points of an arc; angles in radians from the x axis, clockwise on the screen."""
-    angles = np.linspace(start, stop, 10)
-    return list(centre + radius * np.stack([np.cos(angles), np.sin(angles)], 1))

@@ -128,3 +128,9 @@ def softened_polygon(knots: ArrayLike | Sequence[ArrayLike]) -> np.ndarray:
 def moved(points: np.ndarray, right: float, down: float) -> np.ndarray:
     """Points (..., 2) displaced by so many mm."""
     return np.asarray(points + np.array([right, down]))
+
+
+def arc(centre: np.ndarray, radius: float, start: float, stop: float) -> list[np.ndarray]:
+    """Points of an arc; angles in radians from the x axis, clockwise on the screen."""
+    angles = np.linspace(start, stop, 10)
+    return list(centre + radius * np.stack([np.cos(angles), np.sin(angles)], 1))

@@ -100,7 +100,9 @@ def sample_fingers(rng: np.random.Generator) -> tuple[Finger, ...]:
         bones = []
         for j, length in enumerate((_METACARPALS[k], *_PHALANGES[k])):
             if j > 0:
-                angle += _BENDS[k][j - 1] + (bend if j > 1 or k == 0 else 0.0) + rng.normal(0, 0.018)
+                angle += (
+                    _BENDS[k][j - 1] + (bend if j > 1 or k == 0 else 0.0) + rng.normal(0, 0.018)
+                )
             if j == 1 and k > 0:
                 angle += 0.45 * _DIRECTIONS[k] * spread + 0.05 * drift
             stop = start + length * own * (1 + 0.015 * rng.normal()) * _upwards(angle)

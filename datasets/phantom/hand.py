@@ -90,7 +90,7 @@ class Hand(Anatomy):
                 self._bone(scene, k, j, base, head)
 
     def distract(self, scene: Scene, rng: np.random.Generator) -> None:
-        """Add rings, a bracelet or watch, a taped cable, lead letters and collimator blades."""
+        """Add rings, a bracelet, a cable, lead letters and collimator blades."""
         for _ in range(rng.poisson(0.45)):
             finger = self.fingers[rng.integers(1, 5)]
             base, head = finger.bones[1]

@@ -25,7 +25,7 @@ PHANTOMS = (PhantomCephalometric, PhantomHand, PhantomChest)
 # and 2 as means of 8 x 8 blocks. A change here needs another `version` of the plugin.
 LANDMARK_DIGESTS = {
     "phantom-cephalometric": "020116c15bf36e05",
-    "phantom-hand": "106a1f68b10fd04c",
+    "phantom-hand": "d226c917745a9b96",
     "phantom-chest": "b21a5976d2bf2e36",
 }
 COARSE_IMAGES = {
@@ -40,14 +40,14 @@ COARSE_IMAGES = {
         (26, 126, 123, 84, 3, 2, 2, 1),
     ),
     "phantom-hand": (
-        (0, 0, 0, 0, 5, 0, 0, 0),
-        (0, 0, 0, 40, 59, 1, 20, 0),
-        (0, 12, 22, 61, 72, 74, 17, 0),
-        (0, 0, 49, 80, 100, 52, 0, 0),
-        (0, 0, 79, 171, 158, 23, 75, 0),
-        (0, 0, 44, 190, 161, 113, 2, 0),
-        (0, 0, 55, 199, 117, 6, 0, 0),
-        (0, 0, 116, 202, 38, 0, 0, 0),
+        (0, 0, 0, 0, 1, 0, 0, 0),
+        (0, 0, 0, 33, 47, 11, 0, 0),
+        (0, 24, 6, 49, 61, 52, 0, 0),
+        (0, 2, 48, 60, 78, 39, 14, 0),
+        (0, 0, 70, 153, 135, 24, 56, 0),
+        (0, 0, 30, 175, 139, 95, 0, 0),
+        (0, 0, 39, 198, 105, 3, 0, 0),
+        (0, 0, 101, 203, 25, 0, 0, 0),
     ),
     "phantom-chest": (
         (8, 32, 123, 206, 205, 113, 15, 3),

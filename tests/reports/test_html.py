@@ -141,8 +141,8 @@ def test_first_screen_names_the_winner_its_seeds_and_makes_no_claim(store: Store
     assert found.table.group.name == "cephalometric"
     best = found.table.ranked[0]
     assert best.title in found.sentence
-    assert f"{best.entries['mre']:.2f} mm" in found.sentence
-    assert f"{best.number('gain'):.0f} % less" in found.sentence
+    assert f"{best.entries['mre']:.2f}\u00a0mm" in found.sentence
+    assert f"{best.number('gain'):.0f}\u00a0% less" in found.sentence
     assert any("2 seeds" in caveat and "significance" in caveat for caveat in found.caveats)
     assert not any("Synthetic" in caveat for caveat in found.caveats)
 
@@ -162,6 +162,17 @@ def test_first_screen_says_when_no_pretraining_beats_scratch(tmp_path: Path) -> 
     assert "no pretraining beat the control" in found.sentence
     assert any(caveat.startswith("One seed") for caveat in found.caveats)
     assert any(caveat.startswith("Synthetic") for caveat in found.caveats)
+
+
+def test_first_screen_warns_where_nothing_beats_the_mean_shape(tmp_path: Path) -> None:
+    poor = [type(s)(s.method, s.title, s.backbone, 30.0, s.control) for s in STRATEGIES[:2]]
+    store = build_store(
+        tmp_path, datasets=[HAND], strategies=poor, shots=[50], seeds=[0], failed=()
+    )
+    found = answer(build_tables(store))
+    assert found is not None
+    assert "no better than that of the mean shape" in found.caveats[0]
+    assert not any("mean shape" in figure.meaning for figure in found.figures)
 
 
 def test_one_seed_and_one_number_of_shots_give_a_page_without_spread(tmp_path: Path) -> None:
