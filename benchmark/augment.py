@@ -51,13 +51,13 @@ class Augmentation:
         self.config = config if config is not None else AugmentationConfig()
 
     def __call__(
-        self, images: Tensor, points: Tensor | None, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor | None]:
+        self, images: Tensor, points: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Augment a batch, each image in its own way.
 
         Args:
             images: (B, 1, height, width) in [-1, 1].
-            points: (B, L, 2) in px, NaN where missing, or None.
+            points: (B, L, 2) in px, NaN where missing.
             generator: The random stream.
 
         Returns:
@@ -68,7 +68,7 @@ class Augmentation:
         if config.rotation or config.scale or config.shift or config.elastic:
             warp = random_warp(images, generator, config)
             images = warp.images(images)
-            points = None if points is None else warp.points(points)
+            points = warp.points(points)
         images = expose(images, generator, config)
         if config.collimation_probability > 0:
             images = collimate(images, points, generator, config.collimation_probability)

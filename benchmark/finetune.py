@@ -152,9 +152,8 @@ def predict(
     """Predicted landmarks (rows, landmarks, 2) in native px, float64, unrounded."""
     detector.eval()
     precision = resolve_precision(protocol.precision, device)
-    decoder = protocol.decoder
-    if decoder == "auto":
-        decoder = heatmap_loss(protocol.loss).decoder
+    own = heatmap_loss(protocol.loss).decoder
+    decoder = own if protocol.decoder == "auto" else protocol.decoder
     found = []
     for start in range(0, len(rows), EVALUATION_BATCH):
         chunk = rows[start : start + EVALUATION_BATCH]

@@ -27,11 +27,13 @@ class Frame:
 
     def to_working(self, points: np.ndarray) -> np.ndarray:
         """Native px (..., 2) to working px."""
-        return (points + 0.5) * np.asarray(self.scale) - 0.5 + np.asarray(self.offset)
+        moved: np.ndarray = (points + 0.5) * np.asarray(self.scale) - 0.5 + np.asarray(self.offset)
+        return moved
 
     def to_native(self, points: np.ndarray) -> np.ndarray:
         """Working px (..., 2) to native px."""
-        return (points - np.asarray(self.offset) + 0.5) / np.asarray(self.scale) - 0.5
+        moved: np.ndarray = (points - np.asarray(self.offset) + 0.5) / np.asarray(self.scale) - 0.5
+        return moved
 
 
 def fit(width: int, height: int, canvas: tuple[int, int]) -> Frame:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from benchmark.plugins import Method, PluginOptions
 
 if TYPE_CHECKING:
-    from diffusers import DDPMScheduler
     from torch import Tensor, nn
 
     from benchmark.backbones.base import Backbone
@@ -65,7 +64,8 @@ class DDPM(Method):
         from benchmark.backbones.base import PixelHead
 
         options = self.options
-        process = DDPMScheduler(
+        # diffusers builds its schedulers without type annotations.
+        process: Any = DDPMScheduler(  # type: ignore[no-untyped-call]
             num_train_timesteps=options.diffusion_steps,
             beta_schedule=options.schedule,
             prediction_type=options.prediction,
@@ -101,7 +101,7 @@ class DDPM(Method):
         self,
         backbone: Backbone,
         head: nn.Module,
-        process: DDPMScheduler,
+        process: Any,
         shape: tuple[int, int, int, int],
         trainer: Trainer,
     ) -> Tensor:
@@ -109,7 +109,7 @@ class DDPM(Method):
         import torch
         from diffusers import DDIMScheduler
 
-        sampler = DDIMScheduler.from_config(process.config)
+        sampler: Any = DDIMScheduler.from_config(process.config)  # type: ignore[no-untyped-call]
         sampler.set_timesteps(self.options.sampling_steps)
         image = torch.randn(shape, generator=trainer.generator, device=trainer.device)
         backbone.eval()

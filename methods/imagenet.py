@@ -9,8 +9,7 @@ from benchmark.errors import WeightsUnavailableError
 from benchmark.plugins import Method
 
 if TYPE_CHECKING:
-    import timm
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from benchmark.backbones.base import Backbone
     from benchmark.training import Trainer
@@ -58,10 +57,10 @@ class ImageNet(Method):
         import torch
 
         name = str(getattr(backbone, "encoder_name", ""))
-        donor = _donor(name)
+        donor: Any = _donor(name)
         source = donor.state_dict()
         std = torch.tensor(donor.pretrained_cfg["std"])
-        encoder: Any = backbone.encoder.model
+        encoder: Any = backbone.get_submodule("encoder.model")
         target = encoder.state_dict()
         missing = sorted(set(target) - set(source))
         if missing:
@@ -90,7 +89,7 @@ def _source_of(name: str) -> str:
     return f"package {PACKAGED[name][0]}" if name in PACKAGED else f"timm hub, {name}"
 
 
-def _donor(name: str) -> timm.models._features.FeatureListNet:
+def _donor(name: str) -> nn.Module:
     """The encoder with its ImageNet weights, in colour.
 
     Raises:

@@ -165,13 +165,14 @@ def test_the_same_generator_seed_gives_the_same_batch() -> None:
 
 def test_the_global_random_stream_is_neither_used_nor_moved() -> None:
     images = torch.rand(2, 1, 32, 32, generator=seeded(9)) * 2 - 1
+    points = torch.full((2, 1, 2), 15.0)
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first, _ = Augmentation()(images, None, seeded())
+    first, _ = Augmentation()(images, points, seeded())
     pretraining_views(images, seeded())
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
-    second, _ = Augmentation()(images, None, seeded())
+    second, _ = Augmentation()(images, points, seeded())
     assert torch.equal(first, second)
 
 

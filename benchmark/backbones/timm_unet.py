@@ -32,7 +32,8 @@ class Modulation(nn.Module):
         if time is None:
             return feature
         scale, shift = self.projection(time)[:, :, None, None].chunk(2, dim=1)
-        return feature * (1 + scale) + shift
+        modulated: Tensor = feature * (1 + scale) + shift
+        return modulated
 
 
 class TimmBackbone(Backbone):
@@ -73,6 +74,8 @@ class TimmBackbone(Backbone):
         self.encoder_channels = coarsest
         self.decoder_channels = options.decoder_channels[-1]
         self.output_stride = 1
+        # Twice as fast on CPUs for networks of this kind; UNet2DModel is slower with it.
+        self.to(memory_format=torch.channels_last)
 
     def encode(self, images: Tensor, t: Tensor | None = None) -> list[Tensor]:
         """The image itself and one feature an octave; time enters in the decoder only."""
@@ -84,7 +87,7 @@ class TimmBackbone(Backbone):
         """(batch, decoder_channels[-1], height, width)."""
         time = None if t is None else self.time_embedding(self.time_frequencies(t))
         coarse_to_fine = features[::-1]
-        hidden = self.modulations[0](self.decoder.center(coarse_to_fine[0]), time)
+        hidden: Tensor = self.modulations[0](self.decoder.center(coarse_to_fine[0]), time)
         for level, block in enumerate(self.decoder.blocks):
             finer = coarse_to_fine[level + 1]
             skip = finer if level + 2 < len(coarse_to_fine) else None
