@@ -26,7 +26,9 @@ class DDPMOptions(PluginOptions):
         "Dhariwal, ICML 2021); linear as in the paper.",
     )
     prediction: Literal["epsilon", "v_prediction"] = Field(
-        "epsilon", description="What the network predicts; epsilon as in the paper."
+        "v_prediction",
+        description="What the network predicts: the velocity (Salimans and Ho, ICLR 2022), which "
+        "learns the coarse image first and so suits short runs, or the noise, as in the paper.",
     )
     learning_rate: float = Field(1e-3, gt=0, description="Peak rate of AdamW.")
     ema_decay: float = Field(
@@ -75,6 +77,8 @@ class DDPM(Method):
         average = EMAModel(parameters, decay=options.ema_decay, use_ema_warmup=True, power=0.75)
         average.to(trainer.device)
 
+        squares: list[Tensor] = []
+
         def loss(batch: Tensor) -> Tensor:
             noise = torch.empty_like(batch).normal_(generator=trainer.generator)
             t = torch.empty(len(batch), dtype=torch.long, device=batch.device)
@@ -82,6 +86,7 @@ class DDPM(Method):
             noisy = process.add_noise(batch, noise, t)
             by_velocity = options.prediction == "v_prediction"
             target = process.get_velocity(batch, noise, t) if by_velocity else noise
+            squares.append(target.square().mean())
             return F.mse_loss(head(backbone(noisy, t)).float(), target)
 
         trainer.fit(
@@ -92,7 +97,9 @@ class DDPM(Method):
             after_step=lambda _: average.step(parameters),
         )
         average.copy_to(parameters)
-        trainer.note(reference_loss=1.0, reference_meaning="predicting zero")
+        trainer.note(
+            reference_loss=float(torch.stack(squares).mean()), reference_meaning="predicting zero"
+        )
         if options.samples:
             shape = (options.samples, 1, *images.size)
             trainer.keep_images("samples", self._sample(backbone, head, process, shape, trainer))

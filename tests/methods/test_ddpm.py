@@ -20,14 +20,6 @@ def test_samples_are_kept_as_a_grid_of_grey_images(pretrain: Callable[..., Pretr
     assert picture.std() > 5
 
 
-def test_velocity_can_be_predicted_and_its_loss_falls(
-    pretrain: Callable[..., Pretrained],
-) -> None:
-    done = pretrain("ddpm[samples=0,prediction=v_prediction]", 60)
-    assert done.trainer.history is not None
-    assert done.trainer.history.last() < 0.7 * done.trainer.history.first()
-
-
 def test_the_averaged_weights_are_kept_and_not_the_last(
     pretrain: Callable[..., Pretrained],
 ) -> None:
