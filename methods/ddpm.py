@@ -35,7 +35,7 @@ class DDPMOptions(PluginOptions):
         0.99, ge=0, lt=1, description="Of the averaged weights, which are the ones kept."
     )
     samples: int = Field(8, ge=0, description="Images generated at the end, for the report.")
-    sampling_steps: int = Field(50, ge=2, description="DDIM steps of a generated image.")
+    sampling_steps: int = Field(50, ge=2, description="Steps of a generated image.")
 
 
 class DDPM(Method):
@@ -112,17 +112,27 @@ class DDPM(Method):
         shape: tuple[int, int, int, int],
         trainer: Trainer,
     ) -> Tensor:
-        """Images generated from noise with DDIM (Song, Meng and Ermon, ICLR 2021)."""
+        """Images generated from pure noise: DDIM's steps with the noise of the DDPM (eta = 1).
+
+        Song, Meng and Ermon: Denoising diffusion implicit models, ICLR 2021. The steps begin at
+        the last noise level ("trailing"; Lin et al., WACV 2024), where nothing of an image is
+        left, because a start short of it would take the noise for a picture.
+        """
         import torch
         from diffusers import DDIMScheduler
 
-        sampler: Any = DDIMScheduler.from_config(process.config)  # type: ignore[no-untyped-call]
+        sampler: Any = DDIMScheduler.from_config(  # type: ignore[no-untyped-call]
+            process.config, timestep_spacing="trailing"
+        )
         sampler.set_timesteps(self.options.sampling_steps)
         image = torch.randn(shape, generator=trainer.generator, device=trainer.device)
         backbone.eval()
         with torch.no_grad():
             for t in sampler.timesteps:
                 steps = t.to(trainer.device).expand(len(image))
-                image = sampler.step(head(backbone(image, steps)), t, image).prev_sample
+                predicted = head(backbone(image, steps))
+                image = sampler.step(
+                    predicted, t, image, eta=1.0, generator=trainer.generator
+                ).prev_sample
         backbone.train()
         return image
