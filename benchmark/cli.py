@@ -66,6 +66,10 @@ def run(
         list[str] | None,
         typer.Option("--set", help="path.to.option=value, such as protocol.steps=300; repeatable."),
     ] = None,
+    selection: Annotated[
+        str | None,
+        typer.Option(help="Weights to test: last, or the best on the validation images: val."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Store for finished work; default runs.")
     ] = None,
@@ -100,6 +104,7 @@ def run(
         "seeds": seeds,
         "backbones": backbones,
         "preset": preset,
+        "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
         "output": output,
         "workers": workers,

@@ -235,6 +235,11 @@ class Store:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
+    def clear_unfinished(self, kind: str, key: str) -> None:
+        """Remove what a process that died while writing ``<kind>/<key>`` has left behind."""
+        for folder in (self.root / kind).glob(f".{key}.*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def set_aside(self, kind: str, key: str, reason: str) -> str:
         """Move a damaged folder out of the way and say so in one sentence."""
         source = self.root / kind / key

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from benchmark.errors import UsageError
-from benchmark.plugins import Method, PluginOptions
+from benchmark.methods._views import ViewOptions
+from benchmark.plugins import Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from benchmark.unlabelled import UnlabelledImages
 
 
-class MoCoOptions(PluginOptions):
+class MoCoOptions(ViewOptions):
     """Sizes for pools of a few hundred radiographs."""
 
     batch_size: int = Field(
@@ -31,19 +32,12 @@ class MoCoOptions(PluginOptions):
         description="Largest queue of negatives; never more than half of the pool, so that the "
         "queue seldom holds the query's own image (a queue of 65,536 with 200 images does).",
     )
-    temperature: float = Field(0.2, gt=0, description="As in MoCo v2.")
     momentum: float = Field(
         0.99,
         ge=0,
         lt=1,
         description="Of the key encoder, which follows about 1 / (1 - momentum) steps behind: "
         "0.999 suits runs of 200,000 steps, 0.9 those of a few hundred.",
-    )
-    hidden: int = Field(256, ge=8, description="Width of the projector's hidden layer.")
-    output: int = Field(128, ge=8, description="Width of the projection, as in the paper.")
-    learning_rate: float = Field(1e-3, gt=0, description="Peak rate of AdamW.")
-    view_size: float = Field(
-        0.5, gt=0, le=1, description="Side of a view, as a share of the working side."
     )
 
 

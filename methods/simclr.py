@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from benchmark.plugins import Method, PluginOptions
+from benchmark.methods._views import ViewOptions
+from benchmark.plugins import Method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,22 +18,11 @@ if TYPE_CHECKING:
     from benchmark.unlabelled import UnlabelledImages
 
 
-class SimCLROptions(PluginOptions):
+class SimCLROptions(ViewOptions):
     """Sizes for pools of a few hundred radiographs."""
 
     batch_size: int = Field(
         64, ge=2, description="Real images a step: negatives come from the batch alone."
-    )
-    temperature: float = Field(
-        0.2, gt=0, description="0.1 to 0.5 in the paper; 0.2 suits small batches."
-    )
-    hidden: int = Field(256, ge=8, description="Width of the projector's hidden layer.")
-    output: int = Field(
-        128, ge=8, description="Width of the projection; 128 as in the paper (appendix B)."
-    )
-    learning_rate: float = Field(1e-3, gt=0, description="Peak rate of AdamW.")
-    view_size: float = Field(
-        0.5, gt=0, le=1, description="Side of a view, as a share of the working side."
     )
 
 

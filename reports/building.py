@@ -254,6 +254,11 @@ def _notes(rows: Sequence[Row]) -> Iterable[str]:
         yield "Rows rest on different seeds, so compare them with care."
     if any(shares_pretraining(cell) for row in rows for cell in row.done):
         yield "Seeds share one pretraining, so the spread leaves its variance out."
+    done = [cell for row in rows for cell in row.done]
+    if any(cell.spec.get("protocol", {}).get("selection") == "val" for cell in done):
+        yield "Weights were chosen on labelled validation images, which few-shot users lack."
+    if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
+        yield "The pool may hold films of test images (--allow-leaks)."
     failed = sum(len(row.failed) for row in rows)
     if failed:
         yield (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.config import RunConfig
 from benchmark.errors import UsageError
 from benchmark.planning import Plan, make_plan
 from benchmark.requests import run_config
@@ -54,7 +53,7 @@ def test_a_method_is_left_out_of_a_backbone_that_it_cannot_use_and_that_is_said(
 def test_the_long_control_has_the_compute_of_both_stages() -> None:
     made = plan("pretraining.steps=100", "pretraining.batch_size=16", methods="scratch-long")
     steps = {c.labels.method: c.spec.finetuning_steps for c in made.cells}
-    protocol = RunConfig().protocol
+    protocol = run_config({}).protocol
     assert steps["scratch-long"] == steps["scratch"] + 100 * 16 / protocol.batch_size
 
 
@@ -63,7 +62,7 @@ def test_no_other_method_differs_in_steps_augmentation_or_protocol() -> None:
     assert len({c.spec.protocol.model_dump_json() for c in made.cells}) == 1
     assert len({c.spec.finetuning_steps for c in made.cells}) == 1
     steps = {c.spec.pretraining.steps for c in made.cells if c.spec.pretraining}
-    assert steps == {RunConfig().pretraining.steps, 0}
+    assert steps == {run_config({}).pretraining.steps, 0}
 
 
 def test_the_key_holds_what_changes_the_result_and_nothing_else() -> None:

@@ -32,6 +32,13 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "cells").iterdir()] == ["ab"]
 
 
+def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".ab.x1", ".ab.x2", ".abc.x1", "ab"):
+        (tmp_path / "cells" / name).mkdir(parents=True)
+    Store(tmp_path).clear_unfinished("cells", "ab")
+    assert {p.name for p in (tmp_path / "cells").iterdir()} == {".abc.x1", "ab"}
+
+
 def test_a_failed_attempt_is_replaced_as_a_whole(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for name in ("first.txt", "second.txt"):

@@ -19,7 +19,7 @@ from benchmark.failures import record_failure
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
-from benchmark.tasks import Task
+from benchmark.tasks import FOLDER, Task
 from benchmark.worker import Order
 
 # More workers than this seldom fit into memory: each takes about 1 GB.
@@ -143,6 +143,7 @@ class LocalEngine:
                 for worker in workers.values():
                     worker.process.kill()
                     worker.process.wait()
+                    self.store.clear_unfinished(FOLDER[worker.task.kind], worker.task.key)
         return outcome
 
     def _start(
@@ -243,6 +244,7 @@ class LocalEngine:
             outcome.done.append(task)
             self.display.finished(task, time.monotonic() - worker.started)
             return
+        self.store.clear_unfinished(FOLDER[task.kind], task.key)
         failure = worker.failure or Failure(sentence=_death(status), type="WorkerDied")
         if worker.bad_input and task.kind == "prepare":
             outcome.bad_input.append(failure)

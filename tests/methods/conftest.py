@@ -49,8 +49,8 @@ class Pretrained:
 
 @pytest.fixture(scope="session")
 def pool() -> UnlabelledImages:
-    """Sixty-four hands of 64 px."""
-    dataset = registry("dataset").create("phantom-hand[train=64,test=1,size=64]")
+    """A hundred and twenty-eight cephalograms of 64 px."""
+    dataset = registry("dataset").create("phantom-cephalometric[train=128,test=1,size=64]")
     ids = [sample.id for sample in dataset.index().split("train")]
     return UnlabelledImages(np.stack([dataset.read(name) for name in ids]), torch.device("cpu"))
 

@@ -156,6 +156,20 @@ def test_several_seeds_state_what_the_spread_is(store: Store) -> None:
     assert "mean ± standard deviation over 2 seeds" in printed(store, 100)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"protocol": {"selection": "val"}}, "chosen on labelled validation images"),
+        ({"dataset": {"allow_leaks": True}}, "films of test images"),
+    ],
+)
+def test_what_weakens_a_result_is_marked_under_the_table(
+    tmp_path: Path, changes: dict[str, object], words: str
+) -> None:
+    assert words in render_markdown(small_store(tmp_path / "marked", spec_changes=changes))
+    assert words not in render_markdown(small_store(tmp_path / "plain"))
+
+
 def test_other_options_make_another_row_and_a_column_that_tells_them_apart(tmp_path: Path) -> None:
     small_store(tmp_path)
     store = small_store(tmp_path, spec_changes={"protocol": {"steps": 400}})

@@ -1,0 +1,112 @@
+"""Fine-tuning: equal draws of the shots, best weights on request, and better than the floor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.backbones import parse_backbone
+from benchmark.backbones.base import Detector
+from benchmark.config import AugmentationConfig, ProtocolConfig
+from benchmark.finetune import _order, finetune, load_shots, predict
+from benchmark.metrics import mean_shape, place_shape, radial_errors
+from benchmark.planning import make_plan
+from benchmark.preparation import prepare
+from benchmark.prepared import PreparedDataset, load_prepared
+from benchmark.requests import run_config
+from benchmark.store import Store
+from benchmark.weights import initial_backbone
+
+CPU = torch.device("cpu")
+BACKBONE = parse_backbone("unet[channels=16-32-64,patch=2]")
+GENTLE = AugmentationConfig(rotation=5, scale=0.05, shift=0.03, collimation_probability=0)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
+    """Twenty chest phantoms to train on and eight to test on, at 64 px."""
+    values = {"datasets": "phantom-chest[train=20,test=8,size=96]", "methods": "scratch"}
+    plan = make_plan(run_config({**values, "shots": "20"}, None, ["protocol.image_size=64"]))
+    store = Store(tmp_path_factory.mktemp("store"))
+    spec = plan.cells[0].spec.dataset
+    prepare(store, spec, None)
+    return load_prepared(store, spec.key)
+
+
+def detector(data: PreparedDataset) -> Detector:
+    backbone = initial_backbone(BACKBONE, 0)
+    torch.manual_seed(0)
+    return Detector(backbone, len(data.record.landmark_names))
+
+
+def test_every_shot_is_drawn_as_often_as_any_other() -> None:
+    draw = _order(5, 4, torch.Generator().manual_seed(0))
+    rows = torch.cat([draw() for _ in range(5)])
+    assert torch.bincount(rows, minlength=5).tolist() == [4] * 5
+
+
+def test_a_batch_may_be_larger_than_the_shots() -> None:
+    assert sorted(_order(1, 8, torch.Generator())().tolist()) == [0] * 8
+
+
+def test_twenty_shots_beat_the_mean_shape_by_far(data: PreparedDataset) -> None:
+    protocol = ProtocolConfig(steps=150, augmentation=GENTLE)
+    network, train, test = detector(data), data.rows("train"), data.rows("test")
+    history = finetune(network, load_shots(data, train, CPU), protocol, steps=150, seed=0)
+    assert history.last() < history.first() - 2
+    found = predict(network, data, test, protocol, CPU)
+    truth, spacing = data.points[test], data.spacing[test]
+    ours = radial_errors(found, truth, spacing).mean()
+    shape = mean_shape(data.points[train], data.sizes[train])
+    floor = radial_errors(place_shape(shape, data.sizes[test]), truth, spacing).mean()
+    assert ours < floor / 2
+
+
+def test_the_same_seed_gives_the_same_predictions_to_the_bit(data: PreparedDataset) -> None:
+    protocol = ProtocolConfig(steps=3)
+    shots = load_shots(data, data.rows("train")[:5], CPU)
+
+    def run(seed: int) -> np.ndarray:
+        network = detector(data)
+        finetune(network, shots, protocol, steps=3, seed=seed)
+        return predict(network, data, data.rows("test")[:2], protocol, CPU)
+
+    first = run(0)
+    assert np.array_equal(first, run(0))
+    assert not np.array_equal(first, run(1))
+
+
+def test_selection_keeps_the_weights_with_the_least_validation_error(
+    data: PreparedDataset,
+) -> None:
+    network = detector(data)
+    seen: list[float] = []
+    states: list[torch.Tensor] = []
+
+    def validate() -> float:
+        states.append(network.head.projection.weight.detach().clone())
+        seen.append([3.0, 1.0, 2.0][len(seen)])
+        return seen[-1]
+
+    shots = load_shots(data, data.rows("train")[:4], CPU)
+    protocol = ProtocolConfig(steps=3, batch_size=2)
+    finetune(network, shots, protocol, steps=3, seed=0, validate=validate)
+    assert seen == [3.0, 1.0, 2.0]
+    assert torch.equal(network.head.projection.weight, states[1])
+
+
+def test_a_landmark_that_no_shot_has_leaves_the_network_trainable(data: PreparedDataset) -> None:
+    shots = load_shots(data, data.rows("train")[:4], CPU)
+    shots.points[:, 2] = float("nan")
+    network = detector(data)
+    history = finetune(network, shots, ProtocolConfig(steps=2), steps=2, seed=0)
+    assert np.isfinite(history.loss).all()
+    assert torch.isfinite(network.head.projection.weight).all()
+
+
+def test_cells_read_the_store_and_not_the_users_files(data: PreparedDataset) -> None:
+    assert isinstance(data.pixels, np.memmap)
+    assert Path(str(data.pixels.filename)).name == "images.npy"
