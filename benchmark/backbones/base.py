@@ -89,6 +89,8 @@ class Detector(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = PixelHead(backbone, landmarks)
+        # Maps that start at nothing pass no gradient on: in short runs a tenth of the steps.
+        self.head.projection.reset_parameters()
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (batch, landmarks, height, width) from images (batch, 1, height, width)."""

@@ -64,14 +64,24 @@ class TimmOptions(BackboneOptions):
     """Options of ``timm/<name>``: a timm encoder under a U-Net decoder."""
 
     decoder_channels: Widths = Field(
-        (128, 64, 48, 32, 16), description="Decoder channels, coarsest first; one an octave."
+        (128, 64, 48, 32),
+        description="Decoder channels, coarsest first; one an octave. Four of five octaves end at "
+        "half the side, where the head predicts four pixels a position: a head on 16 channels at "
+        "full size cannot tell 19 landmarks apart.",
     )
+    depth: int = Field(5, ge=1, le=5, description="Octaves of the encoder.")
     groups: int = Field(8, ge=1, description="Groups of GroupNorm in the decoder.")
+
+    @model_validator(mode="after")
+    def _decoder_fits_the_encoder(self) -> TimmOptions:
+        if not 1 <= len(self.decoder_channels) <= self.depth:
+            raise ValueError(f"decoder_channels need one to depth={self.depth} widths")
+        return self
 
     @property
     def side_multiple(self) -> int:
         """Image sides must be multiples of this."""
-        return int(2 ** len(self.decoder_channels))
+        return int(2**self.depth)
 
 
 @dataclass(frozen=True)

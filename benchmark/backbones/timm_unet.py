@@ -54,15 +54,18 @@ class TimmBackbone(Backbone):
                 + (f"; did you mean timm/{' or timm/'.join(close)}?" if close else "")
             )
         self.encoder_name = encoder
-        depth = len(options.decoder_channels)
+        octaves = len(options.decoder_channels)
+        # smp wants a decoder block for every octave; those beyond the asked ones are dropped.
+        padding = (options.decoder_channels[-1],) * (options.depth - octaves)
         unet = smp.Unet(
             f"tu-{encoder}",
             encoder_weights=None,
-            encoder_depth=depth,
+            encoder_depth=options.depth,
             in_channels=1,
             classes=1,
-            decoder_channels=options.decoder_channels,
+            decoder_channels=(*options.decoder_channels, *padding),
         )
+        unet.decoder.blocks = unet.decoder.blocks[:octaves]
         group_norm_in_place_of_batch_norm(unet.decoder, options.groups)
         self.encoder, self.decoder = unet.encoder, unet.decoder
         coarsest = int(unet.encoder.out_channels[-1])
@@ -73,7 +76,7 @@ class TimmBackbone(Backbone):
         )
         self.encoder_channels = coarsest
         self.decoder_channels = options.decoder_channels[-1]
-        self.output_stride = 1
+        self.output_stride = 2 ** (options.depth - octaves)
         # Twice as fast on CPUs for networks of this kind; UNet2DModel is slower with it.
         self.to(memory_format=torch.channels_last)
 
@@ -84,7 +87,7 @@ class TimmBackbone(Backbone):
         return features
 
     def decode(self, features: list[Tensor], t: Tensor | None = None) -> Tensor:
-        """(batch, decoder_channels[-1], height, width)."""
+        """(batch, decoder_channels[-1], height / output_stride, width / output_stride)."""
         time = None if t is None else self.time_embedding(self.time_frequencies(t))
         coarse_to_fine = features[::-1]
         hidden: Tensor = self.modulations[0](self.decoder.center(coarse_to_fine[0]), time)

@@ -8,7 +8,7 @@ from benchmark.backbones.base import Backbone, Detector, group_norm_in_place_of_
 from benchmark.errors import UsageError
 
 UNET = "unet[channels=8-16-16,patch=2,groups=4]"
-TIMM = "timm/resnet10t[decoder_channels=32-24-16-16-8]"
+TIMM = "timm/resnet10t[decoder_channels=32-24-16-16]"
 
 
 @pytest.fixture(scope="module", params=[UNET, TIMM])

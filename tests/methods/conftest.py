@@ -18,7 +18,7 @@ from benchmark.unlabelled import UnlabelledImages
 from benchmark.weights import initial_backbone
 
 UNET = "unet[channels=16-32-64,patch=2]"
-TIMM = "timm/resnet10t[decoder_channels=32-24-16-16-8]"
+TIMM = "timm/resnet10t[decoder_channels=32-24-16-16]"
 
 
 @dataclass

@@ -20,7 +20,7 @@ CONTRASTIVE = (
     ("moco[batch_size=32,view_size=1.0,momentum=0.9]", 300),
 )
 DDPM = "ddpm[samples=0]"
-TIMM = "timm/resnet10t[decoder_channels=32-24-16-16-8]"
+TIMM = "timm/resnet10t[decoder_channels=32-24-16-16]"
 UNET = "unet[channels=16-32-64,patch=2]"
 
 
