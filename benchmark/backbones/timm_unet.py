@@ -77,8 +77,9 @@ class TimmBackbone(Backbone):
         self.encoder_channels = coarsest
         self.decoder_channels = options.decoder_channels[-1]
         self.output_stride = 2 ** (options.depth - octaves)
-        # Twice as fast on CPUs for networks of this kind; UNet2DModel is slower with it.
-        self.to(memory_format=torch.channels_last)
+        # Faster on CPUs for networks of this kind, slower for UNet2DModel. The stubs of torch lack
+        # this overload.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, images: Tensor, t: Tensor | None = None) -> list[Tensor]:
         """The image itself and one feature an octave; time enters in the decoder only."""

@@ -57,7 +57,7 @@ def test_contrastive_losses_fall_well_below_chance_without_collapse(
 def test_the_loss_of_the_ddpm_falls_far_below_that_of_predicting_zero(
     pretrain: Callable[..., Pretrained], prediction: str
 ) -> None:
-    done = pretrain(f"ddpm[samples=0,prediction={prediction},learning_rate=4e-3]", 120)
+    done = pretrain(f"ddpm[samples=0,prediction={prediction},learning_rate=4e-3]", 180)
     zero = done.trainer.metrics["reference_loss"]
     assert isinstance(zero, float)
     assert done.trainer.history is not None
