@@ -9,6 +9,7 @@ bone bright; points are (B, L, 2) x and y in px, a pixel's centre having whole c
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +18,7 @@ from torch.nn import functional
 
 from benchmark.config import AugmentationConfig
 from benchmark.heatmaps import valid_landmarks
-from benchmark.warp import random_crop, random_warp, uniform
+from benchmark.warp import Warp, random_crop, random_warp, uniform
 
 _READOUT_NOISE = 5.0  # electrons, within the 3 to 10 of flat panel detectors
 _ABSORPTION = (3.0, 5.0)  # line integral of attenuation behind the brightest pixel
@@ -75,12 +76,25 @@ class Augmentation:
         return images, points
 
 
+@dataclass(frozen=True)
+class View:
+    """A batch of views, and where they come from.
+
+    Attributes:
+        images: (B, 1, height, width).
+        warp: From places in the view to places in the image.
+    """
+
+    images: Tensor
+    warp: Warp
+
+
 def pretraining_views(
     images: Tensor,
     generator: torch.Generator,
     config: ViewConfig | None = None,
     size: float = 1.0,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[View, View]:
     """Two views of each image: random crop, stretch and rotation, and another exposure.
 
     Args:
@@ -90,7 +104,8 @@ def pretraining_views(
         size: Side of a view as a share of the image's.
 
     Returns:
-        Two batches (B, 1, size x height, size x width), differently drawn for every image.
+        Two batches (B, 1, size x height, size x width), differently drawn for every image. What
+        lies at q in the first lies at ``second.warp.points(first.warp.sources(q))`` in the second.
     """
     config = config if config is not None else ViewConfig()
     twice = torch.cat([images, images])
@@ -104,9 +119,9 @@ def pretraining_views(
         aspect=config.aspect,
         rotation=config.rotation,
     )
-    views = expose(warp.images(twice), generator, config.appearance)
-    first, second = views.chunk(2)
-    return first, second
+    first, second = expose(warp.images(twice), generator, config.appearance).chunk(2)
+    first_warp, second_warp = warp.halves()
+    return View(first, first_warp), View(second, second_warp)
 
 
 def expose(images: Tensor, generator: torch.Generator, config: AugmentationConfig) -> Tensor:

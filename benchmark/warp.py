@@ -7,8 +7,10 @@ The deformation is a free-form deformation on uniform cubic B-splines (Rueckert 
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,6 +24,17 @@ CONTROL_POINTS = 7
 
 STEEPEST = 0.75
 """Bound of the elastic deformation's slope. Below one, it is a contraction: it cannot fold."""
+
+
+def _exact(move: Callable[[Warp, Tensor], Tensor]) -> Callable[[Warp, Tensor], Tensor]:
+    """Keep autocast out: in bfloat16 places would be wrong by up to a pixel of 256."""
+
+    @functools.wraps(move)
+    def exactly(warp: Warp, moved: Tensor) -> Tensor:
+        with torch.autocast(moved.device.type, enabled=False):
+            return move(warp, moved)
+
+    return exactly
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class Warp:
         height, width = self.size
         return self.matrix.new_tensor([(width - 1) / 2, (height - 1) / 2])
 
+    @_exact
     def images(self, images: Tensor) -> Tensor:
         """Resample bilinearly, once; beyond the edge the border is repeated."""
         height, width = self.size
@@ -66,6 +80,7 @@ class Warp:
         grid = grid.transpose(1, 2).reshape(len(images), height, width, 2)
         return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
+    @_exact
     def points(self, points: Tensor) -> Tensor:
         """Where landmarks of the input lie in the output: the inverse, to 1e-4 px; NaN stays NaN.
 
@@ -83,6 +98,22 @@ class Warp:
             for _ in range(math.ceil(math.log(1e-4 / largest) / math.log(self.slope))):
                 moved = start - self.displacement(moved)
         return torch.where(known, moved.to(points.dtype), torch.full_like(points, torch.nan))
+
+    @_exact
+    def sources(self, points: Tensor) -> Tensor:
+        """Where places (B, L, 2) of the output come from in the input: the map itself."""
+        moved = points + self.displacement(points) - self.centre
+        return moved @ self.matrix.transpose(1, 2) + self.origin[:, None]
+
+    def halves(self) -> tuple[Warp, Warp]:
+        """The warps of the first and of the second half of the batch."""
+        half = len(self.matrix) // 2
+        first, second = slice(None, half), slice(half, None)
+        return self._of(first), self._of(second)
+
+    def _of(self, rows: slice) -> Warp:
+        control = None if self.control is None else self.control[rows]
+        return replace(self, matrix=self.matrix[rows], origin=self.origin[rows], control=control)
 
     def displacement(self, points: Tensor) -> Tensor:
         """The elastic displacement at points (B, L, 2) of the output, in px."""
