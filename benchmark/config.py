@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.errors import UsageError
+from benchmark.transfer import TransferName
 
 PRESET_FOLDER = Path(__file__).parent / "presets"
 
@@ -87,10 +88,11 @@ class PretrainingConfig(Settings):
     """The budget of pretraining: equal optimiser steps for all methods."""
 
     steps: PositiveInt = Field(200, description="Optimiser steps.")
-    batch_size: PositiveInt = Field(
-        16,
-        description="Images a step; contrastive methods, whose batch is their set of negatives, "
-        "have a batch size of their own.",
+    batch_size: PositiveInt = Field(16, description="Images a step.")
+    comparison_batch_size: PositiveInt = Field(
+        64,
+        description="Images a step of methods whose loss compares the images of a batch: a real "
+        "batch, because accumulated gradients add nothing to compare with.",
     )
 
 
@@ -121,6 +123,9 @@ class RunConfig(Settings):
     shots: tuple[PositiveInt, ...] = (50,)
     seeds: tuple[int, ...] = (0,)
     backbones: tuple[str, ...] = ()
+    transfer: tuple[TransferName, ...] = Field(
+        ("whole",), description="What is taken over from a pretraining, and what is trained."
+    )
     preset: str = "quick"
     protocol: ProtocolConfig = ProtocolConfig()
     pretraining: PretrainingConfig = PretrainingConfig()

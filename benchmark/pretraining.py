@@ -15,8 +15,9 @@ from benchmark.devices import generator, resolve_precision
 from benchmark.environment import peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.grid import PretrainingSpec
-from benchmark.plugins import Method
+from benchmark.plugins import Method, Part
 from benchmark.prepared import load_prepared
+from benchmark.probing import probe
 from benchmark.progress import Listener, silent
 from benchmark.registry import registry
 from benchmark.representation import embedding_health
@@ -45,6 +46,14 @@ def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> Unlabe
     return UnlabelledImages(prepared.pixels[prepared.in_pool], device)
 
 
+def _probe(store: Store, spec: PretrainingSpec, backbone: Backbone) -> dict[str, float]:
+    """Ask the trained and the untrained network for attributes, once the method is done."""
+    assert spec.dataset is not None
+    data = load_prepared(store, spec.dataset.key)
+    untrained = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed or 0)
+    return probe(backbone, untrained.to(next(backbone.parameters()).device), data)
+
+
 def _checksums(backbone: Backbone) -> dict[str, float]:
     """A digest of each tensor, to see which parts a method has changed."""
     return {k: float(v.double().abs().sum()) for k, v in backbone.state_dict().items()}
@@ -53,19 +62,22 @@ def _checksums(backbone: Backbone) -> dict[str, float]:
 def run_pretraining(
     store: Store, spec: PretrainingSpec, machine: Machine, listener: Listener = silent
 ) -> PretrainingRecord:
-    """Pretrain and write ``pretrained/<key>/``.
+    """Pretrain and write ``pretrained/<key>/``; an interrupted pretraining is gone on with.
 
     Raises:
         BenchmarkError: The method cannot do its work; one sentence says why.
+        DataError: A file that an option names has changed since the run was planned.
         PluginError: The method changed a part of the backbone that it does not declare.
     """
     started = time.monotonic()
+    spec.method.ensure_files_unchanged()
     plugin = registry("method").load(spec.method.name)
     method = plugin(plugin.Options.model_validate(spec.method.options))
     backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed or 0)
     backbone.to(machine.device)
     before = _checksums(backbone)
     torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
+    checkpoint = store.root / "checkpoints" / f"{spec.key}.safetensors"
     with store.folder("pretrained", spec.key) as folder:
         trainer = Trainer(
             steps=spec.steps,
@@ -77,32 +89,36 @@ def run_pretraining(
             ),
             folder=folder,
             listener=listener,
+            checkpoint=checkpoint,
         )
         pool = _images(store, spec, machine.device) if spec.dataset is not None else None
         method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
-        seconds = time.monotonic() - started
-        _check_parts(method, backbone, before)
+        seconds = time.monotonic() - started + trainer.earlier_seconds
+        changed = _changed_parts(method, backbone, before)
         if pool is not None:
-            trainer.note(**embedding_health(backbone, pool))
-        save_parts(backbone, method.trains, folder / WEIGHTS)
+            trainer.note(**embedding_health(backbone, pool), **_probe(store, spec, backbone))
+        # A part that weights from elsewhere have left alone is the cell's own seed's to draw.
+        save_parts(backbone, changed, folder / WEIGHTS)
         if trainer.history is not None:
             trainer.history.write(folder / "history.parquet")
         record = _record(spec, trainer, machine, seconds, folder)
         write_record(folder / "pretraining.json", record)
+    checkpoint.unlink(missing_ok=True)
     return record
 
 
-def _check_parts(method: Method, backbone: Backbone, before: dict[str, float]) -> None:
-    """Refuse a method that changed a part that it does not declare."""
+def _changed_parts(method: Method, backbone: Backbone, before: dict[str, float]) -> frozenset[Part]:
+    """The parts that a method has changed; one that it does not declare is refused."""
     after = _checksums(backbone)
-    for name, value in after.items():
-        part = backbone.part_of(name)
-        if part not in method.trains and value != before[name]:
+    changed = {backbone.part_of(name): name for name in after if after[name] != before[name]}
+    for part, name in changed.items():
+        if part not in method.trains:
             declared = " and ".join(sorted(method.trains)) or "nothing"
             raise PluginError(
                 f"method {method.name!r} changed the {part} ({name}) but declares that it trains "
                 f"{declared}: correct its attribute 'trains'"
             )
+    return frozenset(changed)
 
 
 def _record(

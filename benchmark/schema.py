@@ -93,8 +93,14 @@ class CellLabels(Record):
     backbone: str
     shots: int
     seed: int
+    transfer: str = "whole"
     control: bool = False
     family: str = "other"
+
+    @property
+    def transfer_text(self) -> str:
+        """The transfer in a line of names: empty for the default."""
+        return "" if self.transfer == "whole" else f" {self.transfer}"
 
 
 class CellMetrics(Record):

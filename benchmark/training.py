@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
 from benchmark.devices import autocast
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, PluginError
 from benchmark.progress import Listener, Progress, silent
 from benchmark.unlabelled import UnlabelledImages
 
@@ -64,6 +65,14 @@ class History:
         columns = {"step": steps, "loss": self.loss, "learning_rate": self.learning_rate}
         pd.DataFrame(columns).to_parquet(path, index=False)
 
+    def state_dict(self) -> dict[str, list[float]]:
+        """For checkpoints."""
+        return {"loss": self.loss, "learning_rate": self.learning_rate}
+
+    def load_state_dict(self, state_dict: dict[str, list[float]], /) -> None:
+        """Take up a history that was kept."""
+        self.loss[:], self.learning_rate[:] = state_dict["loss"], state_dict["learning_rate"]
+
     def first(self) -> float:
         """Mean loss of the first five steps."""
         return float(np.mean(self.loss[:5]))
@@ -83,8 +92,9 @@ def optimise(
     precision: torch.dtype,
     listener: Listener = silent,
     after_step: Callable[[int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
-    """Minimise ``loss(step)`` over the schedule.
+    """Minimise ``loss(step)`` over the schedule, from a checkpoint on where there is one.
 
     Losses stay on the device and are read every few steps, so that a GPU is not made to wait.
 
@@ -97,7 +107,11 @@ def optimise(
     )
     history = History()
     waiting: list[Tensor] = []
-    for step in range(schedule.steps):
+    done = 0
+    if checkpoint is not None:
+        checkpoint.parts |= {"optimiser": optimiser, "history": history}
+        done = checkpoint.resume()
+    for step in range(done, schedule.steps):
         rate = schedule.learning_rate * schedule.factor(step)
         for group in optimiser.param_groups:
             group["lr"] = rate
@@ -111,9 +125,13 @@ def optimise(
             after_step(step)
         waiting.append(value.detach())
         history.learning_rate.append(rate)
-        if len(waiting) == REPORT_EVERY or step + 1 == schedule.steps:
+        last = step + 1 == schedule.steps
+        keep = checkpoint is not None and (last or checkpoint.due())
+        if len(waiting) == REPORT_EVERY or last or keep:
             history.loss += _finite(torch.stack(waiting), len(history.loss), stage)
             waiting.clear()
+            if checkpoint is not None and keep:
+                checkpoint.save(step + 1)
             listener(Progress(stage, step + 1, schedule.steps, history.loss[-1]))
     return history
 
@@ -134,12 +152,13 @@ class Trainer:
 
     Attributes:
         steps: Optimiser steps, the same for every method.
-        batch_size: Images a step, for methods that do not need a batch size of their own.
+        batch_size: Images a step; more for methods that compare images.
         device: Where to train.
         generator: The random stream of this pretraining, on ``device``.
         metrics: What :meth:`note` has written down, kept in ``pretraining.json``.
-        history: Loss by step of the last :meth:`fit`, or None where nothing was trained.
+        history: Loss by step of :meth:`fit`, or None where nothing was trained.
         images_seen: Images drawn from the pool, over all steps.
+        earlier_seconds: Training time before an interruption, from the checkpoint.
     """
 
     def __init__(
@@ -152,6 +171,8 @@ class Trainer:
         generator: torch.Generator,
         folder: Path,
         listener: Listener = silent,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 60.0,
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
@@ -160,9 +181,12 @@ class Trainer:
         self.metrics: dict[str, float | str | None] = {}
         self.history: History | None = None
         self.images_seen = 0
+        self.earlier_seconds = 0.0
         self._precision = precision
         self._folder = folder
         self._listener = listener
+        self._checkpoint = checkpoint
+        self._checkpoint_seconds = checkpoint_seconds
 
     def fit(
         self,
@@ -170,37 +194,74 @@ class Trainer:
         modules: Sequence[nn.Module],
         images: UnlabelledImages,
         *,
-        batch_size: int | None = None,
         learning_rate: float = 1e-3,
         weight_decay: float = 1e-2,
         after_step: Callable[[int], None] | None = None,
+        keeps: Sequence[nn.Module | Stateful] = (),
     ) -> None:
-        """Train the modules on batches of the pool for the harness's number of steps.
+        """Train the modules on batches of the pool for the harness's number of steps, once.
 
         Args:
             loss: From a batch (n, 1, height, width) in [-1, 1] to a scalar.
             modules: What is trained: the backbone or a part of it, and the method's own heads.
             images: The pool.
-            batch_size: Real images a step; the trainer's own where None.
             learning_rate: Peak of the one-cycle schedule.
             weight_decay: Decoupled weight decay.
             after_step: Called after each optimiser step, for averages and momentum encoders.
+            keeps: What else changes while training (queues, averages, momentum encoders), so
+                that an interrupted training goes on as if nothing had happened.
+
+        Raises:
+            UsageError: The pool is smaller than a batch.
+            PluginError: It was called before: a second training would double the budget.
+            BenchmarkError: A batch does not fit into the memory of the device.
         """
-        size = min(batch_size or self.batch_size, len(images))
-        batches = images.batches(size, self.generator)
-        self.images_seen += size * self.steps
+        if self.history is not None:
+            raise PluginError("a method may call fit once: the budget is the harness's")
+        batches = images.batches(self.batch_size, self.generator)
+        self.images_seen = self.batch_size * self.steps
         network = nn.ModuleList(modules).train()
-        self.history = optimise(
-            lambda _: loss(next(batches)),
-            network.parameters(),
-            Schedule(self.steps, learning_rate, weight_decay),
-            stage="pretrain",
-            device=self.device,
-            precision=self._precision,
-            listener=self._listener,
-            after_step=after_step,
+        checkpoint = self._checkpoint_of(network, batches, keeps)
+        try:
+            self.history = optimise(
+                lambda _: loss(next(batches)),
+                network.parameters(),
+                Schedule(self.steps, learning_rate, weight_decay),
+                stage="pretrain",
+                device=self.device,
+                precision=self._precision,
+                listener=self._listener,
+                after_step=after_step,
+                checkpoint=checkpoint,
+            )
+        except torch.OutOfMemoryError as error:
+            raise BenchmarkError(
+                f"a batch of {self.batch_size} images does not fit into the memory of "
+                f"{self.device}: lower pretraining.comparison_batch_size or "
+                "pretraining.batch_size; smaller batches that are added up compare fewer images"
+            ) from error
+        if checkpoint is not None:
+            self.earlier_seconds = checkpoint.earlier_seconds
+        self.note(
+            batch_size=self.batch_size,
+            loss_first=self.history.first(),
+            loss_last=self.history.last(),
         )
-        self.note(batch_size=size, loss_first=self.history.first(), loss_last=self.history.last())
+
+    def _checkpoint_of(
+        self, network: nn.Module, batches: Stateful, keeps: Sequence[nn.Module | Stateful]
+    ) -> Checkpoint | None:
+        if self._checkpoint is None:
+            return None
+        parts: dict[str, Stateful] = {
+            "network": ModuleState(network),
+            "batches": batches,
+            "random": RandomState(self.generator),
+        }
+        for number, part in enumerate(keeps):
+            state = ModuleState(part) if isinstance(part, nn.Module) else part
+            parts[f"keeps {number}"] = state
+        return Checkpoint(self._checkpoint, self._checkpoint_seconds, parts)
 
     def note(self, **values: float | str | None) -> None:
         """Keep measurements in ``pretraining.json``, such as the loss of knowing nothing."""
@@ -217,3 +278,7 @@ class Trainer:
             for i in range(0, len(grey) - len(grey) % columns, columns)
         ]
         Image.fromarray(np.concatenate(rows)).save(self._folder / f"{name}.png")
+
+    def keep_text(self, name: str, text: str) -> None:
+        """Keep a text as ``<name>.txt``, such as the list of tensors that were loaded."""
+        (self._folder / f"{name}.txt").write_text(text, encoding="utf-8")

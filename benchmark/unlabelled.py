@@ -43,15 +43,44 @@ class UnlabelledImages:
         """(min(count, n), 1, height, width) in [-1, 1]: the first images, always the same."""
         return as_unit_range(self._pixels[:count])
 
-    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    def batches(self, batch_size: int, generator: torch.Generator) -> Batches:
         """Endless batches (batch_size, 1, height, width) in [-1, 1].
 
-        Each pass over the pool is in a new order; no image stands twice in a batch, because a
-        second copy would be a false negative in contrastive losses.
+        Raises:
+            UsageError: The pool is smaller than a batch.
         """
-        if not 1 <= batch_size <= len(self):
-            raise UsageError(f"a batch of {batch_size} images from a pool of {len(self)}")
-        while True:
-            order = torch.randperm(len(self), generator=generator, device=generator.device)
-            for start in range(0, len(self) - batch_size + 1, batch_size):
-                yield as_unit_range(self._pixels[order[start : start + batch_size]])
+        return Batches(self._pixels, batch_size, generator)
+
+
+class Batches(Iterator[Tensor]):
+    """Passes over the pool, each in a new order, whose place can be kept and taken up again.
+
+    No image stands twice in a batch, because a second copy would be a false negative in
+    contrastive losses.
+    """
+
+    def __init__(self, pixels: Tensor, batch_size: int, generator: torch.Generator) -> None:
+        if not 1 <= batch_size <= len(pixels):
+            raise UsageError(
+                f"a batch of {batch_size} images does not fit a pool of {len(pixels)}: lower "
+                "pretraining.comparison_batch_size or pretraining.batch_size, or add images"
+            )
+        self._pixels, self._batch_size, self._generator = pixels, batch_size, generator
+        self._order = torch.empty(0, dtype=torch.long, device=generator.device)
+
+    def __next__(self) -> Tensor:
+        """The next batch."""
+        if len(self._order) < self._batch_size:
+            self._order = torch.randperm(
+                len(self._pixels), generator=self._generator, device=self._generator.device
+            )
+        rows, self._order = self._order[: self._batch_size], self._order[self._batch_size :]
+        return as_unit_range(self._pixels[rows])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What is left of this pass."""
+        return {"order": self._order}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor], /) -> None:
+        """Go on in the middle of a pass."""
+        self._order = state_dict["order"].to(self._generator.device)

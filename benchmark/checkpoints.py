@@ -1,0 +1,182 @@
+"""The state of an unfinished training on disk: safetensors with a JSON outline, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from benchmark.errors import StoreError
+
+OUTLINE = "outline"
+TENSOR = "tensor"
+
+
+class Stateful(Protocol):
+    """Anything that can give its state away and take it back."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors, numbers and texts in dictionaries and lists."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Take back what :meth:`state_dict` gave."""
+
+
+class ModuleState:
+    """All parameters and buffers of a module, also buffers that its own state dict leaves out.
+
+    Queues of negatives are such buffers: without them a resumed training would begin anew.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return dict(self.module.named_parameters()) | dict(self.module.named_buffers())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every tensor by its name."""
+        return {name: tensor.detach() for name, tensor in self._tensors().items()}
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        """Copy in place, so that an optimiser's references stay good."""
+        for name, tensor in self._tensors().items():
+            tensor.copy_(state_dict[name])
+
+
+class RandomState:
+    """A generator, and torch's global streams, from which dropout draws."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+
+    def state_dict(self) -> dict[str, Any]:
+        """Bytes of every stream."""
+        streams = {"own": self.generator.get_state(), "global": torch.get_rng_state()}
+        if self.generator.device.type == "cuda":
+            streams["cuda"] = torch.cuda.get_rng_state(self.generator.device)
+        return streams
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        """Go on where the streams stood."""
+        self.generator.set_state(state_dict["own"])
+        torch.set_rng_state(state_dict["global"])
+        if "cuda" in state_dict:
+            torch.cuda.set_rng_state(state_dict["cuda"], self.generator.device)
+
+
+class Checkpoint:
+    """Keeps a training every so often, so that a kill costs little of it.
+
+    Args:
+        path: The file; an earlier one there is gone on from.
+        seconds: Time between two saves; more where saving takes over a twentieth of it.
+        parts: All that changes while training, by name.
+    """
+
+    def __init__(self, path: Path, seconds: float, parts: Mapping[str, Stateful]) -> None:
+        self.path, self.parts = path, dict(parts)
+        self.earlier_seconds = 0.0
+        self._interval = seconds
+        self._started = self._saved = time.monotonic()
+
+    def resume(self) -> int:
+        """Put every part back into its state; the number of steps that are done, 0 at the start.
+
+        A damaged file is removed and the training begins anew.
+
+        Raises:
+            StoreError: The file was written by another version of the method.
+        """
+        if not self.path.exists():
+            return 0
+        try:
+            state = load_state(self.path)
+        except StoreError:
+            self.path.unlink()
+            return 0
+        try:
+            for name, part in self.parts.items():
+                part.load_state_dict(state["parts"][name])
+        except Exception as error:
+            raise StoreError(
+                f"{self.path} is of another version of this training ({error}): delete it, "
+                "and run again"
+            ) from error
+        self.earlier_seconds = float(state["seconds"])
+        return int(state["step"])
+
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return time.monotonic() - self._saved >= self._interval
+
+    def save(self, step: int) -> None:
+        """Write the state after ``step`` steps."""
+        begun = time.monotonic()
+        save_state(
+            {
+                "step": step,
+                "seconds": self.earlier_seconds + begun - self._started,
+                "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            },
+            self.path,
+        )
+        self._saved = time.monotonic()
+        if self._interval:
+            self._interval = max(self._interval, 20 * (self._saved - begun))
+
+
+def save_state(state: Mapping[str, Any], path: Path) -> None:
+    """Write nested dictionaries and lists of tensors, numbers and texts, whole or not at all."""
+    tensors: dict[str, Tensor] = {}
+
+    def outline(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            name = str(len(tensors))
+            tensors[name] = value.detach().cpu().contiguous().clone()
+            return {TENSOR: name}
+        if isinstance(value, Mapping):
+            # JSON knows texts as keys only; an optimiser numbers its parameters.
+            return {"keys": list(value), "values": [outline(v) for v in value.values()]}
+        if isinstance(value, list | tuple):
+            return [outline(v) for v in value]
+        return value
+
+    text = json.dumps(outline(state))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, str(temporary), metadata={OUTLINE: text})
+    temporary.replace(path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what :func:`save_state` wrote; tensors lie on the CPU.
+
+    Raises:
+        StoreError: The file is damaged.
+    """
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict) and TENSOR in value:
+            return file.get_tensor(value[TENSOR])
+        if isinstance(value, dict):
+            return dict(zip(value["keys"], map(filled, value["values"]), strict=True))
+        if isinstance(value, list):
+            return [filled(v) for v in value]
+        return value
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            state: dict[str, Any] = filled(json.loads(file.metadata()[OUTLINE]))
+    except Exception as error:
+        raise StoreError(f"{path} is damaged ({error}): delete it, and run again") from error
+    return state
