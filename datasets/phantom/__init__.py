@@ -12,7 +12,12 @@ from pydantic import Field
 from benchmark.datasets.phantom.cephalogram import Cephalogram
 from benchmark.datasets.phantom.chest import Chest
 from benchmark.datasets.phantom.hand import Hand
-from benchmark.datasets.phantom.subjects import Anatomy, render, sample_landmarks
+from benchmark.datasets.phantom.subjects import (
+    Anatomy,
+    landmarks_in_pixels,
+    render,
+    sample_subject,
+)
 from benchmark.errors import DataError
 from benchmark.plugins import LandmarkDataset, PluginOptions
 from benchmark.records import DatasetIndex, Sample, Split
@@ -111,13 +116,15 @@ class _Phantom(LandmarkDataset):
     def _sample(self, subject: int, split: Split) -> Sample:
         size = self._options.size
         spacing = self.anatomy.field / size
+        body = sample_subject(self.anatomy, subject)
         return Sample(
             id=_image_id(subject),
             split=split,
             width=size,
             height=size,
-            points=sample_landmarks(self.anatomy, subject, size),
+            points=landmarks_in_pixels(body, size),
             spacing=(spacing, spacing),
+            attributes=body.attributes,
         )
 
     def _fingerprint(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -39,6 +39,7 @@ class Cephalogram(Anatomy):
         parting: (2,) how far the two sides of the head lie from the middle between them, in mm;
             landmarks with two sides are in the middle, as annotators put them.
         landmarks: (19, 2) in mm of the field.
+        attributes: How the face has grown.
     """
 
     identifier = 13
@@ -50,6 +51,7 @@ class Cephalogram(Anatomy):
     vault: np.ndarray
     parting: np.ndarray
     landmarks: np.ndarray
+    attributes: Mapping[str, float]
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Self:
@@ -62,7 +64,7 @@ class Cephalogram(Anatomy):
         parting = np.clip(rng.normal(0, 1, 2), -2, 2) * (1.3, 0.8)
         points = np.stack([face.points[name] for name in LANDMARKS])
         pose = Pose((size, size), angle, centre).keeping(points, cls.field, 8.0)
-        return cls(face, pose, vault, parting, pose(points))
+        return cls(face, pose, vault, parting, pose(points), face.growth.attributes)
 
     def draw(self, scene: Scene, rng: np.random.Generator) -> None:
         """Add the head from the soft tissue inwards."""

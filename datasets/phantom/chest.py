@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -29,6 +29,7 @@ class Chest(Anatomy):
         pose: From the chest's frame to the field.
         lungs: Right, then left.
         landmarks: (6, 2) in mm of the field.
+        attributes: The latent variables by name.
     """
 
     identifier = 11
@@ -43,6 +44,7 @@ class Chest(Anatomy):
     pose: Pose
     lungs: tuple[Lung, Lung]
     landmarks: np.ndarray
+    attributes: Mapping[str, float]
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Self:
@@ -65,7 +67,8 @@ class Chest(Anatomy):
             [p for lung in lungs for p in (lung.apex, lung.costophrenic, lung.cardiophrenic)]
         )
         pose = Pose(stretch, angle, centre).keeping(points, cls.field, 12.0)
-        return cls(habitus, pose, lungs, pose(points))
+        attributes = {name: float(value) for name, value in asdict(habitus).items()}
+        return cls(habitus, pose, lungs, pose(points), attributes)
 
     def draw(self, scene: Scene, rng: np.random.Generator) -> None:
         """Add the trunk, carve the lungs out of it, then add what lies in front and behind."""

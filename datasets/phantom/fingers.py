@@ -112,6 +112,26 @@ def sample_fingers(rng: np.random.Generator) -> tuple[Finger, ...]:
     return tuple(fingers)
 
 
+def posture(fingers: tuple[Finger, ...]) -> dict[str, float]:
+    """How wide the hand is open, in radians clockwise on the screen.
+
+    Returns:
+        ``finger_spread``: from the little finger's proximal phalanx to the index finger's.
+        ``thumb_abduction``: from the third metacarpal to the first.
+    """
+    thumb, index, middle, _, little = (finger.bones for finger in fingers)
+    return {
+        "finger_spread": _between(little[1], index[1]),
+        "thumb_abduction": _between(middle[0], thumb[0]),
+    }
+
+
+def _between(first: np.ndarray, second: np.ndarray) -> float:
+    """The angle from one bone to another, below half a turn either way."""
+    (a, b), (c, d) = first[1] - first[0], second[1] - second[0]
+    return float(np.arctan2(a * d - b * c, a * c + b * d))
+
+
 def sample_carpal(
     shape: tuple[tuple[float, float], tuple[float, float], float, float],
     rng: np.random.Generator,

@@ -120,6 +120,15 @@ class Growth:
             maturity=float(rng.uniform(0, 1)),
         )
 
+    @property
+    def attributes(self) -> dict[str, float]:
+        """Those of which one standard deviation moves landmarks by 2 mm, a pixel at 128 px."""
+        return {
+            "skeletal_class": float(self.skeletal_class),
+            "vertical_growth": float(self.vertical),
+            "maturity": self.maturity,
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Face:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +16,7 @@ from benchmark.datasets.phantom.fingers import (
     METACARPAL_RADII,
     WRIST_POINTS,
     Finger,
+    posture,
     sample_carpal,
     sample_fingers,
 )
@@ -34,6 +36,7 @@ class Hand(Anatomy):
         maturity: 0 (growth plates wide open) to 1 (closed).
         flesh: Thickness of the soft tissue relative to the average.
         landmarks: (37, 2) in mm of the field.
+        attributes: Age, which is the maturity, and the posture of the fingers.
     """
 
     identifier = 7
@@ -47,6 +50,7 @@ class Hand(Anatomy):
     maturity: float
     flesh: float
     landmarks: np.ndarray
+    attributes: Mapping[str, float]
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> Self:
@@ -66,7 +70,8 @@ class Hand(Anatomy):
         joints = [np.append(f.bones[1:, 0], f.bones[-1:, 1], axis=0) for f in fingers]
         points = np.concatenate([wrist, poles, bases, *joints])
         pose = Pose((size, size), angle, centre).keeping(points, cls.field, 7.0)
-        return cls(pose, wrist, carpals, fingers, maturity, flesh, pose(points))
+        attributes = {"age": maturity, **posture(fingers)}
+        return cls(pose, wrist, carpals, fingers, maturity, flesh, pose(points), attributes)
 
     def draw(self, scene: Scene, rng: np.random.Generator) -> None:
         """Add the flesh, in which parts that touch do not add up, then the bones."""

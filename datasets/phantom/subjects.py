@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -76,12 +77,14 @@ class Anatomy(ABC):
         field: Width and height of the radiograph in mm.
         landmark_names: In the order of ``landmarks``.
         landmarks: (landmarks, 2) in mm from the upper left corner of the field.
+        attributes: Latent variables that shape the subject, by name.
     """
 
     identifier: ClassVar[int]
     field: ClassVar[float]
     landmark_names: ClassVar[tuple[str, ...]]
     landmarks: np.ndarray
+    attributes: Mapping[str, float]
 
     @classmethod
     @abstractmethod
@@ -97,14 +100,23 @@ class Anatomy(ABC):
         """Add what is in the picture but not of the body: metal, tubes, markers, collimation."""
 
 
+def sample_subject(anatomy: type[Anatomy], subject: int) -> Anatomy:
+    """The geometry of a subject; nothing is rendered."""
+    return anatomy.sample(Streams.of(anatomy.identifier, subject).geometry)
+
+
 def sample_landmarks(anatomy: type[Anatomy], subject: int, size: int) -> np.ndarray:
     """The landmarks of a subject in px of a radiograph of the given size, without rendering.
 
     Returns:
         (landmarks, 2) float64; a pixel's centre has whole coordinates.
     """
-    geometry = Streams.of(anatomy.identifier, subject).geometry
-    return anatomy.sample(geometry).landmarks / (anatomy.field / size) - 0.5
+    return landmarks_in_pixels(sample_subject(anatomy, subject), size)
+
+
+def landmarks_in_pixels(body: Anatomy, size: int) -> np.ndarray:
+    """(landmarks, 2) in px of a radiograph of the given size."""
+    return body.landmarks / (body.field / size) - 0.5
 
 
 def render(
