@@ -14,15 +14,18 @@ from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Detector
 from benchmark.environment import peak_memory_mb
 from benchmark.finetune import finetune, load_shots, predict
+from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
 from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.pretraining import WEIGHTS, Machine
 from benchmark.progress import Listener, silent
+from benchmark.registry import registry
 from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor, Timings
 from benchmark.seeding import stream_seed
 from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
+from benchmark.transfer import Transfer
 from benchmark.weights import initial_backbone, load_parts
 
 PREDICTIONS = "predictions.parquet"
@@ -59,6 +62,7 @@ def run_cell(
         spec.protocol,
         steps=spec.finetuning_steps,
         seed=spec.seed,
+        rate=Transfer.parse(spec.transfer).rate,
         validate=_validation(detector, data, spec, machine),
         listener=listener,
     )
@@ -99,17 +103,27 @@ def run_cell(
     return record
 
 
-def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector:
-    """The seed's initial network, with the pretrained parts put in, under a fresh head."""
+def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
+    """The seed's initial network, with what the transfer takes over put in, under a fresh head."""
+    transfer = Transfer.parse(spec.transfer)
     backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed)
     if spec.pretraining is not None:
-        load_parts(backbone, store.root / "pretrained" / spec.pretraining.key / WEIGHTS)
+        weights = store.root / "pretrained" / spec.pretraining.key / WEIGHTS
+        load_parts(backbone, weights, transfer.parts)
     torch.manual_seed(stream_seed("head", spec.seed))
-    return Detector(backbone, landmarks)
+    if transfer.kind != "frozen":
+        return Detector(backbone, landmarks)
+    size = spec.dataset.working_size
+    noisy = None
+    if transfer.time is not None:
+        plugin = registry("method").load(spec.method.name)
+        method = plugin(plugin.Options.model_validate(spec.method.options))
+        noisy = NoisyInput(method, transfer.time, size, spec.seed)
+    return FrozenDetector(backbone, landmarks, size, noisy)
 
 
 def _validation(
-    detector: Detector, data: PreparedDataset, spec: CellSpec, machine: Machine
+    detector: Detector | FrozenDetector, data: PreparedDataset, spec: CellSpec, machine: Machine
 ) -> Callable[[], float] | None:
     if spec.protocol.selection == "last":
         return None

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.augment import Augmentation
-from benchmark.backbones.base import Detector
 from benchmark.config import ProtocolConfig
 from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
@@ -61,23 +60,25 @@ def _order(shots: int, batch_size: int, random: torch.Generator) -> Callable[[],
 
 
 def finetune(
-    detector: Detector,
+    detector: nn.Module,
     shots: Shots,
     protocol: ProtocolConfig,
     *,
     steps: int,
     seed: int,
+    rate: float = 1.0,
     validate: Callable[[], float] | None = None,
     listener: Listener = silent,
 ) -> History:
-    """Train the whole detector on the shots, in place.
+    """Train what is trainable of a detector on the shots, in place.
 
     Args:
-        detector: Pretrained backbone with a fresh head.
+        detector: A backbone with a fresh head; a frozen backbone stays as it is.
         shots: The labelled images.
         protocol: Loss, schedule and augmentation.
         steps: Optimiser steps.
         seed: Fixes batches and augmentation; the same for all methods.
+        rate: Multiplies the protocol's learning rate; a transfer has one for all methods.
         validate: Error on the validation split, where weights are chosen by it.
         listener: Told of the progress.
     """
@@ -101,7 +102,7 @@ def finetune(
         detector.parameters(),
         Schedule(
             steps,
-            protocol.learning_rate,
+            rate * protocol.learning_rate,
             protocol.weight_decay,
             protocol.warmup,
             protocol.gradient_clip,
@@ -120,7 +121,7 @@ def finetune(
 class _BestWeights:
     """Keeps the weights with the least validation error, looked at ten times in a run."""
 
-    def __init__(self, detector: Detector, steps: int, validate: Callable[[], float]) -> None:
+    def __init__(self, detector: nn.Module, steps: int, validate: Callable[[], float]) -> None:
         self.detector, self.validate = detector, validate
         self.every = max(1, steps // VALIDATIONS)
         self.error = float("inf")
@@ -142,7 +143,7 @@ class _BestWeights:
 
 @torch.no_grad()
 def predict(
-    detector: Detector,
+    detector: nn.Module,
     data: PreparedDataset,
     rows: list[int],
     protocol: ProtocolConfig,

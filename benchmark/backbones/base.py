@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.plugins import Part
@@ -46,6 +49,33 @@ class Backbone(nn.Module, ABC):
         return self.encode(images)[-1].mean(dim=(-2, -1))
 
     @abstractmethod
+    def stages(self) -> list[nn.Module]:
+        """The modules of the encoder that end its stages, from fine to coarse."""
+
+    @contextmanager
+    def masking(self, mask: Tensor) -> Iterator[None]:
+        """Hide places of the image from the encoder at every stage, while the context is open.
+
+        Convolutions carry what they see into hidden places, so their features are set to zero
+        again after each stage, which does what sparse convolutions would (SparK; Tian et al.,
+        ICLR 2023).
+
+        Args:
+            mask: (batch, 1, h, w) of ones where the image is seen and zeros where it is hidden;
+                scaled to each stage by nearest neighbours.
+        """
+
+        def hide(module: nn.Module, inputs: Any, output: Any) -> Any:
+            return _masked(output, mask)
+
+        hooks = [stage.register_forward_hook(hide) for stage in self.stages()]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @abstractmethod
     def part_prefixes(self) -> dict[Part, tuple[str, ...]]:
         """The prefixes of state-dict names that belong to the encoder and to the decoder."""
 
@@ -59,6 +89,13 @@ class Backbone(nn.Module, ABC):
     def part_parameters(self, part: Part) -> Iterator[nn.Parameter]:
         """The parameters of one part."""
         return (p for name, p in self.named_parameters() if self.part_of(name) == part)
+
+
+def _masked(output: Any, mask: Tensor) -> Any:
+    """A stage's output, a tensor or tuples of them, times the mask at its own resolution."""
+    if isinstance(output, Tensor):
+        return output * F.interpolate(mask, output.shape[-2:], mode="nearest").to(output.dtype)
+    return type(output)(_masked(value, mask) for value in output)
 
 
 class PixelHead(nn.Module):

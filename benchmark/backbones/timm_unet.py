@@ -53,6 +53,12 @@ class TimmBackbone(Backbone):
                 f"unknown backbone 'timm/{encoder}': timm has no such model"
                 + (f"; did you mean timm/{' or timm/'.join(close)}?" if close else "")
             )
+        name, _, tag = encoder.partition(".")
+        if tag and encoder not in timm.list_pretrained(f"{name}.*"):
+            raise UsageError(
+                f"unknown backbone 'timm/{encoder}': timm has no weights {tag!r} for {name}; leave "
+                "the tag out for its default ones"
+            )
         self.encoder_name = encoder
         octaves = len(options.decoder_channels)
         # smp wants a decoder block for every octave; those beyond the asked ones are dropped.
@@ -98,6 +104,13 @@ class TimmBackbone(Backbone):
             hidden = block(hidden, *finer.shape[-2:], skip_connection=skip)
             hidden = self.modulations[level + 1](hidden, time)
         return hidden
+
+    def stages(self) -> list[nn.Module]:
+        """The modules behind which timm reads the features."""
+        names = self.encoder.model.feature_info.module_name()
+        children = dict(self.encoder.model.named_modules())
+        # Flattened networks write blocks_0 for blocks.0.
+        return [children[name if name in children else name.replace(".", "_")] for name in names]
 
     def part_prefixes(self) -> dict[Part, tuple[str, ...]]:
         """Time conditioning acts in the decoder and belongs to it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from diffusers.models.unets.unet_2d import UNet2DModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.backbones.base import Backbone, zero_time
 from benchmark.backbones.options import UNetOptions
@@ -60,6 +60,11 @@ class UNetBackbone(Backbone):
             del skips[-count:]
         out: Tensor = self.network.conv_act(self.network.conv_norm_out(hidden))
         return out
+
+    def stages(self) -> list[nn.Module]:
+        """First convolution, down blocks (each with its skip connections), middle block."""
+        network = self.network
+        return [network.conv_in, *network.down_blocks, network.mid_block]
 
     def part_prefixes(self) -> dict[Part, tuple[str, ...]]:
         """The time embedding counts as encoder: both halves read it, the encoder first."""
