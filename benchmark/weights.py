@@ -30,8 +30,13 @@ def save_parts(backbone: Backbone, parts: frozenset[Part], path: Path) -> None:
     save_file(state, str(path))
 
 
-def load_parts(backbone: Backbone, path: Path) -> None:
-    """Put the saved parts into a backbone; all other tensors stay as they are.
+def load_parts(backbone: Backbone, path: Path, parts: frozenset[Part]) -> None:
+    """Put saved parts into a backbone; all other tensors stay as they are.
+
+    Args:
+        backbone: Changed in place.
+        path: What :func:`save_parts` has written.
+        parts: Which parts are wanted; those that were not saved are left alone.
 
     Raises:
         StoreError: The file is damaged, or was written for another network.
@@ -40,9 +45,11 @@ def load_parts(backbone: Backbone, path: Path) -> None:
         state = load_file(str(path))
     except Exception as error:
         raise StoreError(f"{path} is damaged ({error}): delete its folder, or run again") from error
-    unexpected = backbone.load_state_dict(state, strict=False).unexpected_keys
+    unexpected = sorted(state.keys() - backbone.state_dict().keys())
     if unexpected:
         raise StoreError(
             f"{path} holds {len(unexpected)} tensors that the backbone lacks "
             f"(first: {unexpected[0]}): delete its folder, or run again"
         )
+    wanted = {name: tensor for name, tensor in state.items() if backbone.part_of(name) in parts}
+    backbone.load_state_dict(wanted, strict=False)

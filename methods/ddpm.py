@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from benchmark.plugins import Method, PluginOptions
+from benchmark.methods._restoration import (
+    Damaged,
+    Restoration,
+    RestorationMethod,
+    RestorationOptions,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,13 +20,16 @@ if TYPE_CHECKING:
     from benchmark.training import Trainer
     from benchmark.unlabelled import UnlabelledImages
 
+# The names that diffusers gives them.
+SCHEDULES = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 
-class DDPMOptions(PluginOptions):
+
+class DDPMOptions(RestorationOptions):
     """The diffusion process and its training."""
 
     diffusion_steps: int = Field(1000, ge=10, description="Noise levels, T.")
-    schedule: Literal["linear", "squaredcos_cap_v2"] = Field(
-        "squaredcos_cap_v2",
+    schedule: Literal["linear", "cosine"] = Field(
+        "cosine",
         description="Cosine keeps more of the small noise levels at low resolution (Nichol and "
         "Dhariwal, ICML 2021); linear as in the paper.",
     )
@@ -30,15 +38,26 @@ class DDPMOptions(PluginOptions):
         description="What the network predicts: the velocity (Salimans and Ho, ICLR 2022), which "
         "learns the coarse image first and so suits short runs, or the noise, as in the paper.",
     )
-    learning_rate: float = Field(1e-3, gt=0, description="Peak rate of AdamW.")
+    time_conditioning: bool = Field(
+        default=True,
+        description="Whether the network is told the noise level. It can be read from the image, "
+        "and networks that are not told it generate nearly as well (Sun et al.: Is noise "
+        "conditioning necessary for denoising generative models?, ICML 2025); then the network is "
+        "fine-tuned just as it was pretrained.",
+    )
     ema_decay: float = Field(
         0.99, ge=0, lt=1, description="Of the averaged weights, which are the ones kept."
     )
     samples: int = Field(8, ge=0, description="Images generated at the end, for the report.")
     sampling_steps: int = Field(50, ge=2, description="Steps of a generated image.")
 
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _also_the_name_of_diffusers(cls, value: Any) -> Any:
+        return "cosine" if value == SCHEDULES["cosine"] else value
 
-class DDPM(Method):
+
+class DDPM(RestorationMethod):
     """Denoising diffusion pretraining of the whole network, decoder included.
 
     Ho, Jain and Abbeel: Denoising diffusion probabilistic models, NeurIPS 2020; for landmarks
@@ -47,68 +66,89 @@ class DDPM(Method):
     """
 
     name = "ddpm"
+    version = 2
     title = "DDPM"
     family = "generative"
     citation = "Di Via, Odone and Pastore, WACV 2025 (arXiv 2407.18125)"
     licence = "Apache-2.0 (scheduler and averaging: diffusers)"
-    trains = frozenset({"encoder", "decoder"})
-    pretraining_data = "pool"
     Options = DDPMOptions
     options: DDPMOptions
 
-    def pretrain(self, backbone: Backbone, images: UnlabelledImages, trainer: Trainer) -> None:
-        """Minimise the squared error of the predicted noise; keep the averaged weights."""
+    def restoration(
+        self, backbone: Backbone, images: UnlabelledImages, trainer: Trainer
+    ) -> Restoration:
+        """Noise of a random level an image; the noise or the velocity is predicted."""
         import torch
-        import torch.nn.functional as F
-        from diffusers import DDPMScheduler
-        from diffusers.training_utils import EMAModel
 
-        from benchmark.backbones.base import PixelHead
+        options, process = self.options, self._process()
+        by_velocity = options.prediction == "v_prediction"
 
-        options = self.options
-        # diffusers builds its schedulers without type annotations.
-        process: Any = DDPMScheduler(  # type: ignore[no-untyped-call]
-            num_train_timesteps=options.diffusion_steps,
-            beta_schedule=options.schedule,
-            prediction_type=options.prediction,
-        )
-        head = PixelHead(backbone, 1).to(trainer.device)
-        parameters = [*backbone.parameters(), *head.parameters()]
-        average = EMAModel(parameters, decay=options.ema_decay, use_ema_warmup=True, power=0.75)
-        average.to(trainer.device)
-
-        squares: list[Tensor] = []
-
-        def loss(batch: Tensor) -> Tensor:
-            noise = torch.empty_like(batch).normal_(generator=trainer.generator)
-            t = torch.empty(len(batch), dtype=torch.long, device=batch.device)
+        def damage(clean: Tensor) -> Damaged:
+            noise = torch.empty_like(clean).normal_(generator=trainer.generator)
+            t = torch.empty(len(clean), dtype=torch.long, device=clean.device)
             t.random_(0, options.diffusion_steps, generator=trainer.generator)
-            noisy = process.add_noise(batch, noise, t)
-            by_velocity = options.prediction == "v_prediction"
-            target = process.get_velocity(batch, noise, t) if by_velocity else noise
-            squares.append(target.square().mean())
-            return F.mse_loss(head(backbone(noisy, t)).float(), target)
+            target = process.get_velocity(clean, noise, t) if by_velocity else noise
+            return Damaged(process.add_noise(clean, noise, t), target, t=t)
 
-        trainer.fit(
-            loss,
-            [backbone, head],
-            images,
-            learning_rate=options.learning_rate,
-            after_step=lambda _: average.step(parameters),
+        def restored(damaged: Damaged, predicted: Tensor, _: Tensor) -> Tensor:
+            assert damaged.t is not None
+            signal: Tensor = process.alphas_cumprod.to(predicted.device)[
+                damaged.t, None, None, None
+            ]
+            noise_part = (1 - signal).sqrt() * predicted
+            if by_velocity:
+                return signal.sqrt() * damaged.images - noise_part
+            return (damaged.images - noise_part) / signal.sqrt()
+
+        return Restoration(
+            damage,
+            features=lambda damaged: backbone(damaged.images, self._told(damaged.t)),
+            restored=restored,
+            ema_decay=options.ema_decay,
+            reference_meaning="predicting the mean of the targets",
         )
-        average.copy_to(parameters)
-        trainer.note(
-            reference_loss=float(torch.stack(squares).mean()), reference_meaning="predicting zero"
+
+    def show(
+        self,
+        task: Restoration,
+        backbone: Backbone,
+        head: nn.Module,
+        images: UnlabelledImages,
+        trainer: Trainer,
+    ) -> None:
+        """Keep denoised images, and generated ones."""
+        super().show(task, backbone, head, images, trainer)
+        if self.options.samples:
+            shape = (self.options.samples, 1, *images.size)
+            trainer.keep_images("samples", self._sample(backbone, head, shape, trainer))
+
+    def time_steps(self) -> int:
+        """The noise levels of the process; 0 where the network is not told of them."""
+        return self.options.diffusion_steps if self.options.time_conditioning else 0
+
+    def at_time(self, images: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """sqrt(abar_t) x + sqrt(1 - abar_t) noise; Ho et al., NeurIPS 2020, equation 4."""
+        noisy: Tensor = self._process().add_noise(images, noise, t)
+        return noisy
+
+    def _told(self, t: Tensor | None) -> Tensor | None:
+        """What the network is told of the noise level."""
+        return t if self.options.time_conditioning else None
+
+    def _process(self) -> Any:
+        """The noise process, which diffusers builds without type annotations."""
+        from diffusers import DDPMScheduler
+
+        return DDPMScheduler(  # type: ignore[no-untyped-call]
+            num_train_timesteps=self.options.diffusion_steps,
+            beta_schedule=SCHEDULES[self.options.schedule],
+            prediction_type=self.options.prediction,
         )
-        if options.samples:
-            shape = (options.samples, 1, *images.size)
-            trainer.keep_images("samples", self._sample(backbone, head, process, shape, trainer))
 
     def _sample(
         self,
         backbone: Backbone,
         head: nn.Module,
-        process: Any,
         shape: tuple[int, int, int, int],
         trainer: Trainer,
     ) -> Tensor:
@@ -122,7 +162,7 @@ class DDPM(Method):
         from diffusers import DDIMScheduler
 
         sampler: Any = DDIMScheduler.from_config(  # type: ignore[no-untyped-call]
-            process.config, timestep_spacing="trailing"
+            self._process().config, timestep_spacing="trailing"
         )
         sampler.set_timesteps(self.options.sampling_steps)
         image = torch.randn(shape, generator=trainer.generator, device=trainer.device)
@@ -130,7 +170,7 @@ class DDPM(Method):
         with torch.no_grad():
             for t in sampler.timesteps:
                 steps = t.to(trainer.device).expand(len(image))
-                predicted = head(backbone(image, steps))
+                predicted = head(backbone(image, self._told(steps)))
                 image = sampler.step(
                     predicted, t, image, eta=1.0, generator=trainer.generator
                 ).prev_sample

@@ -59,13 +59,15 @@ def pool() -> UnlabelledImages:
 def pretrain(tmp_path: Path, pool: UnlabelledImages) -> Callable[..., Pretrained]:
     """Pretrains ``method`` for some steps."""
 
-    def run(method: str, steps: int, backbone: str = UNET, seed: int = 0) -> Pretrained:
+    def run(
+        method: str, steps: int, backbone: str = UNET, seed: int = 0, batch_size: int = 16
+    ) -> Pretrained:
         network = initial_backbone(parse_backbone(backbone), seed)
         before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
         torch.manual_seed(seed)
         trainer = Trainer(
             steps=steps,
-            batch_size=16,
+            batch_size=batch_size,
             device=torch.device("cpu"),
             precision=torch.float32,
             generator=torch.Generator().manual_seed(seed),
