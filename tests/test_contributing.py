@@ -1,74 +1,77 @@
-"""The method that CONTRIBUTING.md shows is complete: it loads, takes its option and trains."""
+"""What CONTRIBUTING.md tells a newcomer to type works, in that order and in an empty folder."""
 
+from __future__ import annotations
+
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from benchmark.plugins import Method
-from benchmark.registry import Registry
 
-
-@pytest.fixture
-def methods(repository: Path, tmp_path: Path) -> Registry[Method]:
+@pytest.fixture(scope="module")
+def section(repository: Path) -> str:
     text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    file = tmp_path / "denoising.py"
-    file.write_text(example, encoding="utf-8")
-    registry = Registry[Method]("method")
-    registry.add_file(file)
-    return registry
+    return text.partition("## A new method in ten minutes")[2].partition("\n## ")[0]
 
 
-def test_the_example_method_is_listed_and_takes_its_option(methods: Registry[Method]) -> None:
-    assert "denoising" in methods.names()
-    options = methods.create("denoising[sigma=0.3]").options
-    assert options.model_dump() == {"sigma": 0.3}
+def blocks(section: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)
 
 
-def test_the_example_method_is_in_the_format_of_the_repository(
-    methods: Registry[Method], repository: Path
-) -> None:
-    pytest.importorskip("ruff")
-    (entry,) = (entry for entry in methods.entries() if entry.name == "denoising")
-    for verb in (["check"], ["format", "--check"]):
-        subprocess.run(
-            [
-                sys.executable, "-m", "ruff", *verb, "--quiet", "--no-cache",
-                "--config", str(repository / "pyproject.toml"), str(entry.path),
-            ],
-            check=True,
-        )  # fmt: skip
-
-
-def test_the_example_method_lowers_its_loss_and_changes_encoder_and_decoder(
-    methods: Registry[Method], tmp_path: Path
-) -> None:
-    torch = pytest.importorskip("torch")
-    from benchmark.backbones import build, parse_backbone
-    from benchmark.training import Trainer
-    from benchmark.unlabelled import UnlabelledImages
-
-    device = torch.device("cpu")
-    torch.manual_seed(0)
-    backbone = build(parse_backbone("unet[channels=16-32]"))
-    before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    ramp = np.linspace(0, 255, 32, dtype=np.uint8)
-    pixels = np.stack([np.roll(np.tile(ramp, (32, 1)), shift, axis=1) for shift in range(8)])
-    trainer = Trainer(
-        steps=40,
-        batch_size=4,
-        device=device,
-        precision=torch.float32,
-        generator=torch.Generator(device).manual_seed(0),
-        folder=tmp_path,
+def test_the_section_goes_through_new_info_check_run_and_list(section: str) -> None:
+    commands = re.findall(
+        r"^python -m benchmark (\w+)", "".join(blocks(section, "sh")), re.MULTILINE
     )
-    methods.create("denoising").pretrain(backbone, UnlabelledImages(pixels, device), trainer)
-    assert trainer.history is not None
-    assert trainer.history.last() < 0.7 * trainer.history.first()
-    after = backbone.state_dict()
-    changed = {backbone.part_of(n) for n in before if not torch.equal(before[n], after[n])}
-    assert changed == {"encoder", "decoder"}
+    assert commands == ["new", "info", "check", "run", "list"]
+
+
+def test_every_command_of_the_section_works_in_its_order(
+    section: str, repository: Path, tmp_path: Path
+) -> None:
+    modules = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
+    # The section's `python` is the one that runs this test, also where no environment is active.
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(
+        ["bash", "-ec", "".join(blocks(section, "sh"))],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": modules, "PATH": programs, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "10 checks pass" in said
+    assert "broken" not in said
+    listed = said.rpartition("methods\n")[2]
+    assert re.search(r"^which-way ", listed, flags=re.MULTILINE)
+    assert (tmp_path / "runs" / "leaderboard.csv").read_text().count("which-way") == 1
+
+
+def test_the_test_that_the_section_shows_is_the_one_that_new_writes(
+    section: str, tmp_path: Path
+) -> None:
+    from benchmark.scaffold import write_method
+
+    _, test = write_method("which-way", tmp_path)
+    shown = next(block for block in blocks(section, "python") if "MethodConformance" in block)
+    written = test.read_text(encoding="utf-8")
+    for line in shown.splitlines():
+        if "plugin_file" not in line:
+            assert line in written
+
+
+def test_the_entry_point_that_the_section_shows_names_the_class_that_new_writes(
+    section: str, tmp_path: Path
+) -> None:
+    from benchmark.scaffold import write_method
+
+    method, _ = write_method("which-way", tmp_path)
+    (entry,) = re.findall(
+        r'^which-way = "my_package\.which_way:(\w+)"', section, flags=re.MULTILINE
+    )
+    assert f"class {entry}(Method):" in method.read_text(encoding="utf-8")
