@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.reports.columns import format_error, format_percent, threshold_key
-from benchmark.reports.tables import CONTROL, LeaderboardTable, Row
+from benchmark.reports.tables import WHOLE, LeaderboardTable, Row
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def answer(tables: Sequence[LeaderboardTable]) -> Answer | None:
         best = pretrainings[0]
     elif pretrainings:
         best = pretrainings[0]
-        sentence = _gain(table, best, _control_of(best, controls))
+        sentence = _gain(table, best, table.control_of(best))
     else:
         sentence = (
             f"{_where(table)}, only controls have finished so far: {best.title} reaches a mean "
@@ -90,13 +90,9 @@ def _name(table: LeaderboardTable, row: Row) -> str:
     return row.title if len(alike) == 1 else row.name
 
 
-def _control_of(row: Row, controls: Sequence[Row]) -> Row | None:
-    same = [
-        control
-        for control in controls
-        if control.identity.method == CONTROL and control.identity.backbone == row.identity.backbone
-    ]
-    return same[0] if same and row.number("gain") is not None else None
+def _random(control: Row) -> str:
+    frozen = control.identity.transfer != WHOLE
+    return "the same network frozen as it began" if frozen else "the same network from scratch"
 
 
 def _gain(table: LeaderboardTable, best: Row, control: Row | None) -> str:
@@ -108,10 +104,10 @@ def _gain(table: LeaderboardTable, best: Row, control: Row | None) -> str:
         return sentence + "."
     if {c.labels.seed for c in best.done} != {c.labels.seed for c in control.done}:
         # The gain rests on the seeds that both have, so it does not follow from these two means.
-        return f"{sentence}; the same network from scratch reaches {_error(table, control)}."
+        return f"{sentence}; {_random(control)} reaches {_error(table, control)}."
     gain = best.number("gain") or 0.0
     less = f"{abs(gain):.0f}\u00a0% {'less' if gain >= 0 else 'more'}"
-    return f"{sentence}, {less} than the {_error(table, control)} of the same network from scratch."
+    return f"{sentence}, {less} than the {_error(table, control)} of {_random(control)}."
 
 
 def _no_gain(table: LeaderboardTable, control: Row, best: Row) -> str:
@@ -151,6 +147,11 @@ def _caveats(table: LeaderboardTable, tables: Sequence[LeaderboardTable]) -> lis
         caveats.append(
             "More than one network: compare methods within a network; between networks the "
             "architecture differs as well."
+        )
+    if len(table.transfers()) > 1:
+        caveats.append(
+            "More than one transfer: compare methods within a transfer; between transfers, what "
+            "was taken over and what was trained differ as well."
         )
     failed = sum(len(row.failed) for t in tables for row in t.rows)
     if failed:

@@ -18,6 +18,7 @@ from benchmark.reports.recipes import (
 )
 from benchmark.reports.tables import (
     CONTROL,
+    WHOLE,
     DatasetGroup,
     Identity,
     LeaderboardTable,
@@ -25,6 +26,7 @@ from benchmark.reports.tables import (
     Row,
     is_done,
 )
+from benchmark.transfer import explain
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord, DatasetRecord, PretrainingRecord
@@ -159,6 +161,7 @@ def _row(
     values: dict[str, Value] = {
         "method": labels.title,
         "backbone": labels.backbone,
+        "transfer": labels.transfer,
         "variant": variant,
         "seeds": f"{len(done)} of {len(done) + len(failed)}" if failed else f"{len(done)}",
     }
@@ -179,7 +182,7 @@ def _row(
         if key == "mre" and spread is not None:
             spreads[key] = spread
     values["gain"] = _gain(done, controls) if labels.method != CONTROL else None
-    identity = Identity(labels.method, labels.backbone, variant)
+    identity = Identity(labels.method, labels.backbone, labels.transfer, variant)
     return Row(identity, labels.title, labels.control, values, spreads, done, failed)
 
 
@@ -259,6 +262,9 @@ def _notes(rows: Sequence[Row]) -> Iterable[str]:
         yield "Weights were chosen on labelled validation images, which few-shot users lack."
     if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
         yield "The pool may hold films of test images (--allow-leaks)."
+    transfers = {row.identity.transfer for row in rows}
+    if transfers - {WHOLE}:
+        yield explain(transfers)
     failed = sum(len(row.failed) for row in rows)
     if failed:
         yield (

@@ -97,8 +97,14 @@ class Column:
 
 METHOD = Column("method", "Method", "The pretraining strategy.", numeric=False)
 BACKBONE = Column("backbone", "Backbone", "The network that was pretrained.", numeric=False)
+TRANSFER = Column(
+    "transfer",
+    "Transfer",
+    "What was taken over from the pretraining, and what was trained on the labelled images.",
+    numeric=False,
+)
 VARIANT = Column(
-    "variant", "Variant", "In what rows of one method and backbone differ.", numeric=False
+    "variant", "Variant", "In what rows of one method, backbone and transfer differ.", numeric=False
 )
 MRE = Column(
     "mre",
@@ -111,7 +117,8 @@ MRE = Column(
 GAIN = Column(
     "gain",
     "Gain",
-    "How much lower MRE is than that of scratch on the same backbone and seeds, in percent.",
+    "How much lower MRE is than that of scratch on the same backbone and seeds, under the same "
+    "transfer, in percent.",
     "%",
     "higher",
     format_gain,
@@ -186,6 +193,7 @@ def leaderboard_columns(thresholds: Sequence[float]) -> tuple[Column, ...]:
     return (
         METHOD,
         BACKBONE,
+        TRANSFER,
         VARIANT,
         MRE,
         GAIN,

@@ -11,7 +11,7 @@ from benchmark.errors import StoreError
 from benchmark.reports.building import dataset_groups
 from benchmark.reports.loss_figures import LossLine, loss_curves, thin_history
 from benchmark.reports.pictures import LONGEST_SAMPLES, embed
-from benchmark.reports.tables import Identity, LeaderboardTable, Row
+from benchmark.reports.tables import WHOLE, Identity, LeaderboardTable, Row
 
 if TYPE_CHECKING:
     from benchmark.reports.pictures import Picture, PreviewLibrary
@@ -62,28 +62,32 @@ def _line(store: Store, kind: str, key: str, identity: Identity, seed: int) -> L
 def pretraining_curves(
     store: Store, tables: Sequence[LeaderboardTable], styles: Styles
 ) -> list[Curve]:
-    """One figure for each method, backbone and dataset, one line a seed."""
+    """One figure for each method, backbone and dataset, one line a seed.
+
+    Rows that differ in what they take over of a pretraining share its figure.
+    """
     records = {record.key: record for record in store.pretrainings()}
     lines: dict[tuple[tuple[str, str], Identity], dict[str, LossLine]] = defaultdict(dict)
     names: dict[tuple[tuple[str, str], Identity], tuple[str, Row, PretrainingRecord]] = {}
     for table in tables:
         for row in table.rows:
-            place = (table.group.identity, row.identity)
+            place = (table.group.identity, row.identity._replace(transfer=WHOLE))
+            first = names[place][1] if place in names else row
             for cell in row.done:
                 record = records.get(cell.pretraining_key or "")
                 if record is None or record.key in lines[place]:
                     continue
-                line = _line(store, "pretrained", record.key, row.identity, cell.labels.seed)
+                line = _line(store, "pretrained", record.key, first.identity, cell.labels.seed)
                 if line is not None:
                     lines[place][record.key] = line
-                    names[place] = (table.group.full_title, row, record)
+                    names[place] = (table.group.full_title, first, record)
     curves = []
     shown = list(names.items())[:MOST_PRETRAINING_CURVES]
     for number, (place, (title, row, record)) in enumerate(shown):
         reference = record.metrics.get("reference_loss")
         value = float(reference) if isinstance(reference, int | float) else None
         svg = loss_curves([*lines[place].values()], styles, f"pretraining-{number}", value)
-        curves.append(Curve(row.name, title, svg))
+        curves.append(Curve(row.pretraining, title, svg))
     return curves
 
 

@@ -194,7 +194,7 @@ def method_settings(cells: Sequence[CellRecord]) -> list[Setting]:
     groups: dict[tuple[str, str], list[CellRecord]] = defaultdict(list)
     for cell in cells:
         spec = cell.spec
-        names = ("method", "backbone", "finetuning_steps")
+        names = ("method", "backbone", "transfer", "finetuning_steps")
         shared: dict[str, object] = {name: spec[name] for name in names if name in spec}
         pretraining = spec.get("pretraining")
         if isinstance(pretraining, Mapping):

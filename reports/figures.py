@@ -20,7 +20,7 @@ from benchmark.reports.svg import (
     log_ticks,
     to_svg,
 )
-from benchmark.reports.tables import CONTROL, Identity, LeaderboardTable, Row
+from benchmark.reports.tables import CONTROL, WHOLE, Identity, LeaderboardTable, Row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,8 @@ def method_dots(table: LeaderboardTable, styles: Styles, identifier: str) -> str
     with canvas(470, 78 + 36 * len(rows)) as (figure, axes):
         worst = max(cell.metrics.mre for row in rows for cell in row.done if cell.metrics)
         for place, row in enumerate(rows):
-            _draw_dots(axes, place, row, _control_mre(row, rows), styles)
+            control = table.control_of(row)
+            _draw_dots(axes, place, row, control.number("mre") if control else None, styles)
         names = [_short_name(row, several=several) for row in rows]
         axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0)
@@ -82,20 +83,12 @@ def _draw_dots(axes: Axes, place: int, row: Row, control: float | None, styles: 
     )
 
 
-def _control_mre(row: Row, rows: Sequence[Row]) -> float | None:
-    """The MRE of scratch from which the row's step is drawn, where there is just one such row."""
-    same = [
-        other.number("mre")
-        for other in rows
-        if other.identity.method == CONTROL and other.identity.backbone == row.identity.backbone
-    ]
-    return same[0] if len(same) == 1 and row.number("gain") is not None else None
-
-
 def _short_name(row: Row, *, several: bool) -> str:
     lines = [row.title]
     if several:
         lines.append(row.identity.backbone)
+    if row.identity.transfer != WHOLE:
+        lines.append(row.identity.transfer)
     if row.identity.variant:
         lines.append(row.identity.variant)
     return "\n".join(lines)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.store import key_of
+from benchmark.transfer import Transfer
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord
 
 Recipe = tuple[tuple[str, str], ...]
 """Dotted paths of the spec and their values as JSON, sorted."""
+
+Strategy = tuple[str, str, str]
+"""Method, backbone and transfer."""
 
 SHOWN_DIFFERENCES = 3
 
@@ -43,7 +48,8 @@ def recipes_of(cells: Sequence[CellRecord]) -> dict[str, Recipe]:
     Args:
         cells: All cells of one dataset.
     """
-    plain = {cell.key: _spelt_out(cell) for cell in cells}
+    names: dict[str, str] = {}
+    plain = {cell.key: _spelt_out(cell, names) for cell in cells}
     drawn = Counter((plain[cell.key], cell.labels.shots, cell.labels.seed) for cell in cells)
     twice = {recipe for (recipe, _, _), count in drawn.items() if count > 1}
     shared = (("shared_pretraining", "true"),)
@@ -55,9 +61,30 @@ def recipes_of(cells: Sequence[CellRecord]) -> dict[str, Recipe]:
     }
 
 
-def _spelt_out(cell: CellRecord) -> Recipe:
-    leaves = flatten({name: value for name, value in cell.spec.items() if name != "preset"})
+def _spelt_out(cell: CellRecord, names: dict[str, str]) -> Recipe:
+    # Cells from before there was a choice of transfer say nothing of it.
+    spec = {"transfer": cell.labels.transfer} | dict(cell.spec)
+    told = _told_by_content(spec, names)
+    leaves = flatten({name: value for name, value in told.items() if name != "preset"})
     return tuple((path, text) for path, text in leaves if not _belongs_to_draw(path))
+
+
+def _told_by_content(value: Any, names: dict[str, str]) -> Any:
+    """A spec in which files that options name are told by their content, wherever they lay.
+
+    Args:
+        value: A spec, or what is in it.
+        names: The first name under which each content was met, by its sha256; added to.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    files, options = value.get("files"), value.get("options")
+    if isinstance(files, Mapping) and isinstance(options, Mapping):
+        for option, digest in files.items():
+            name = names.setdefault(str(digest), Path(str(options.get(option))).name)
+            options = {**options, option: f"{name} ({str(digest)[:8]})"}
+        value = {n: part for n, part in value.items() if n != "files"} | {"options": options}
+    return {name: _told_by_content(part, names) for name, part in value.items()}
 
 
 def shares_pretraining(cell: CellRecord) -> bool:
@@ -70,26 +97,28 @@ def shares_pretraining(cell: CellRecord) -> bool:
 def conditions_of(cell: CellRecord) -> str:
     """What a cell must share with its control for a gain to mean something, as JSON."""
     parts = flatten({name: cell.spec.get(name) for name in ("protocol", "backbone", "dataset")})
-    return json.dumps([part for part in parts if not _belongs_to_draw(part[0])])
+    transfer = str(Transfer.parse(cell.labels.transfer).control)
+    return json.dumps([transfer, *(part for part in parts if not _belongs_to_draw(part[0]))])
 
 
 def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) -> dict[str, str]:
-    """Short texts that tell apart the recipes of one method and backbone.
+    """Short texts that tell apart the recipes of one method, backbone and transfer.
 
     Args:
         cells: All cells of one dataset.
         recipes: Their recipes by key.
 
     Returns:
-        By key of each cell: "" where the cells of its method and backbone share one recipe at
-        each number of shots, else the fewest options that tell them apart: ``preset=quick``.
+        By key of each cell: "" where the cells of its method, backbone and transfer share one
+        recipe at each number of shots, else the fewest options that tell them apart:
+        ``preset=quick``.
     """
-    groups: dict[tuple[str, str, int], dict[Recipe, set[str]]] = defaultdict(
+    groups: dict[tuple[Strategy, int], dict[Recipe, set[str]]] = defaultdict(
         lambda: defaultdict(set)
     )
     for cell in cells:
         preset = str(cell.spec.get("preset", ""))
-        group = groups[cell.labels.method, cell.labels.backbone, cell.labels.shots]
+        group = groups[_strategy(cell), cell.labels.shots]
         group[recipes[cell.key]].add(preset)
     full = {
         (place, recipe): {"preset": json.dumps(" or ".join(sorted(presets)))} | dict(recipe)
@@ -100,13 +129,18 @@ def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) ->
     tables = [[full[place, recipe] for recipe in group] for place, group in groups.items()]
     # Under several presets the curve of a method must never run from one preset to another.
     paths = _telling_paths(tables, ["preset"] if len(presets) > 1 else [])
-    split = {place[:2] for place, group in groups.items() if len(group) > 1}
+    split = {strategy for (strategy, _), group in groups.items() if len(group) > 1}
     names: dict[str, str] = {}
     for cell in cells:
-        place = (cell.labels.method, cell.labels.backbone, cell.labels.shots)
-        shown = paths if place[:2] in split else [path for path in paths if path == "preset"]
+        place = (_strategy(cell), cell.labels.shots)
+        shown = paths if place[0] in split else [path for path in paths if path == "preset"]
         names[cell.key] = _describe(full[place, recipes[cell.key]], shown)
     return names
+
+
+def _strategy(cell: CellRecord) -> Strategy:
+    labels = cell.labels
+    return labels.method, labels.backbone, labels.transfer
 
 
 def _telling_paths(tables: Sequence[Sequence[Mapping[str, str]]], start: list[str]) -> list[str]:

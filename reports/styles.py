@@ -1,4 +1,4 @@
-"""How strategies look in every figure: colour by method, line by backbone, marker by method."""
+"""How strategies look in figures: colour and marker by method, line by backbone and transfer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmark.reports.tables import Identity, LeaderboardTable
+from benchmark.reports.tables import WHOLE, Identity, LeaderboardTable
 
 # Okabe and Ito's colours, darkened for a light page and lightened for a dark one, so that each
 # stands out from its background by 3:1 and from its neighbours under the common colour deficits.
@@ -51,14 +51,14 @@ def series_styles(tables: Iterable[LeaderboardTable]) -> dict[Identity, SeriesSt
     rows = [row for table in tables for row in table.rows]
     methods = sorted({row.identity.method for row in rows if not row.control})
     controls = sorted({row.identity.method for row in rows if row.control})
-    uses = Counter((row.identity.backbone, row.identity.variant) for row in rows)
+    uses = Counter(row.identity[1:] for row in rows)
     # The network with the most rows gets the solid lines; of two, the one with the plainer name.
-    networks = sorted(uses, key=lambda network: (-uses[network], len(network[0]), network))
+    networks = sorted(uses, key=lambda n: (-uses[n], len(n[0]), n[1] != WHOLE, len(n[1]), n))
     styles = {}
     for row in rows:
-        method, backbone, variant = row.identity
+        method = row.identity.method
         place = controls.index(method) if row.control else methods.index(method)
-        dash = networks.index((backbone, variant)) + (place if row.control else 0)
+        dash = networks.index(row.identity[1:]) + (place if row.control else 0)
         styles[row.identity] = SeriesStyle(
             slot=None if row.control else place % len(LIGHT),
             marker=("*", "d", "p")[place % 3] if row.control else MARKERS[place % len(MARKERS)],

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmark.reports.columns import BACKBONE, VARIANT, Column, Value, leaderboard_columns
+from benchmark.reports.columns import (
+    BACKBONE,
+    TRANSFER,
+    VARIANT,
+    Column,
+    Value,
+    leaderboard_columns,
+)
+from benchmark.transfer import Transfer
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord, DatasetRecord
@@ -14,12 +22,16 @@ if TYPE_CHECKING:
 CONTROL = "scratch"
 """The name of the control over which gains are measured."""
 
+WHOLE = "whole"
+"""The transfer that goes without saying."""
+
 
 class Identity(NamedTuple):
     """What a row, a curve and a gallery panel of one strategy have in common."""
 
     method: str
     backbone: str
+    transfer: str
     variant: str
 
 
@@ -47,9 +59,18 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Title, backbone and variant, as text."""
-        variant = f" ({self.identity.variant})" if self.identity.variant else ""
-        return f"{self.title} on {self.identity.backbone}{variant}"
+        """Title, backbone, transfer and variant, as text."""
+        transfer = f", {self.identity.transfer}" if self.identity.transfer != WHOLE else ""
+        return f"{self.title} on {self.identity.backbone}{transfer}{self._variant}"
+
+    @property
+    def pretraining(self) -> str:
+        """The name of what was pretrained, whatever was taken over of it."""
+        return f"{self.title} on {self.identity.backbone}{self._variant}"
+
+    @property
+    def _variant(self) -> str:
+        return f" ({self.identity.variant})" if self.identity.variant else ""
 
     def number(self, key: str) -> float | None:
         """A value as a number, None where it is missing or text."""
@@ -131,11 +152,30 @@ class LeaderboardTable:
         """The backbones in the table, in order of their first row."""
         return list(dict.fromkeys(row.identity.backbone for row in self.rows))
 
+    def transfers(self) -> set[str]:
+        """The transfers in the table."""
+        return {row.identity.transfer for row in self.rows}
+
+    def control_of(self, row: Row) -> Row | None:
+        """The row of scratch that the row's gain is measured over, where there is just one."""
+        transfer = str(Transfer.parse(row.identity.transfer).control)
+        same = [
+            other
+            for other in self.ranked
+            if other.identity[:3] == (CONTROL, row.identity.backbone, transfer)
+        ]
+        return same[0] if len(same) == 1 and row.number("gain") is not None else None
+
     def columns(self, *, keep_backbone: bool = True) -> tuple[Column, ...]:
-        """The columns that say something here: no variant column where there are no variants."""
+        """The columns that say something here: no variant column where there are no variants.
+
+        Transfers are named as soon as one row does not take over the whole network.
+        """
         empty = set()
         if not any(row.identity.variant for row in self.rows):
             empty.add(VARIANT.key)
+        if self.transfers() <= {WHOLE}:
+            empty.add(TRANSFER.key)
         if not keep_backbone and len(self.backbones()) == 1:
             empty.add(BACKBONE.key)
         return tuple(c for c in leaderboard_columns(self.group.thresholds) if c.key not in empty)

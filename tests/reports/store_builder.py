@@ -51,6 +51,7 @@ def build_store(
     seeds: Sequence[int] = (0, 1),
     failed: Sequence[tuple[str, str, int, int]] = (("cephalometric", "simclr", 10, 1),),
     preset: str = "quick",
+    transfer: str = "whole",
     spec_changes: Mapping[str, Any] | None = None,
 ) -> Store:
     """Write datasets, pretrainings, cells, an environment and a run.
@@ -63,6 +64,7 @@ def build_store(
         seeds: The seeds.
         failed: (dataset, method, shots, seed) of the cells on ``unet`` that fail.
         preset: Written into the specs.
+        transfer: Of all cells; ``whole`` is left out of the specs, as in those of old cells.
         spec_changes: Parts of the spec that are replaced.
     """
     store = Store(root)
@@ -93,6 +95,7 @@ def build_store(
                         shots=count,
                         seed=seed,
                         control=strategy.control,
+                        transfer=transfer,
                     )
                     spec = _spec(data, strategy, labels, preset) | dict(spec_changes or {})
                     place = (data.name, strategy.method, count, seed)
@@ -101,7 +104,7 @@ def build_store(
                     keys.append(_write_cell(store, record, data, strategy, fails=fails))
     command = ["python", "-m", "benchmark", "run", "--shots", ",".join(map(str, shots))]
     write_record(
-        root / "runs" / f"{preset}.json",
+        root / "runs" / f"{preset}-{transfer}.json",
         RunRecord(started="2026-01-01T00:00:00", command=tuple(command), cells=tuple(keys)),
     )
     return store
@@ -134,7 +137,7 @@ def _spec(data: Data, strategy: Strategy, labels: CellLabels, preset: str) -> di
         "finetuning_steps": 200,
         "pretraining": None if strategy.method == "scratch" else pretraining,
         "preset": preset,
-    }
+    } | ({} if labels.transfer == "whole" else {"transfer": labels.transfer})
 
 
 def _write_dataset(store: Store, data: Data) -> str:
