@@ -1,6 +1,6 @@
 # Every verb does its own set-up in .venv; all it needs is Python 3.11 or newer, and git.
 #
-#   make test PYTEST_FLAGS="-n 2 -m 'not slow'"    two processes, without the slow tests
+#   make test PYTEST_FLAGS="-m 'not slow'"         in one process, without the slow tests
 #   make demo DEMO_FLAGS="--shots 5,50"            another demo
 #   make demo PYTHON=python3.12                    another interpreter
 #
@@ -8,7 +8,9 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
-PYTEST_FLAGS ?=
+# Two processes; loadscope keeps the tests of a class together, which share their trainings.
+PYTEST_FLAGS ?= -n 2 --dist loadscope
+BENCH_FLAGS ?=
 DEMO_FLAGS ?= --methods ddpm,simclr,moco --shots 50
 
 BIN := $(VENV)/bin
@@ -39,7 +41,7 @@ types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
 
 bench: $(STAMP)  ## how fast the parts are, with pytest-benchmark
-	$(BIN)/python -m pytest benchmarks --benchmark-only $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest benchmarks --benchmark-only $(BENCH_FLAGS)
 
 format: $(STAMP)  ## mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -56,6 +56,13 @@ def run(
         str | None,
         typer.Option(help="Networks for all methods: unet, timm/<name>, unet[channels=32-64]."),
     ] = None,
+    transfer: Annotated[
+        str | None,
+        typer.Option(
+            help="What is taken over: whole (network), encoder, frozen (under a linear head), "
+            "frozen@T (at a diffusion time step); one or several."
+        ),
+    ] = None,
     preset: Annotated[
         str | None, typer.Option(help="quick, standard or paper, or a TOML file.")
     ] = None,
@@ -103,6 +110,7 @@ def run(
         "shots": shots,
         "seeds": seeds,
         "backbones": backbones,
+        "transfer": transfer,
         "preset": preset,
         "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
@@ -137,7 +145,7 @@ def leaderboard(output: Output = DEFAULT_OUTPUT) -> None:
 
 @app.command()
 def report(output: Output = DEFAULT_OUTPUT, plugin: Plugins = None) -> None:
-    """Write report.html, leaderboard.md and leaderboard.csv from what is in the store."""
+    """Write report.html, leaderboard.md, leaderboard.csv and methods.md from the store."""
     from benchmark.overview import existing_store
     from benchmark.registry import add_plugin_files
     from benchmark.rendering import write_reports
@@ -174,6 +182,31 @@ def info(
 
     add_plugin_files(plugin or ())
     print_info(name, _console())
+
+
+@app.command()
+def check(
+    target: Annotated[
+        str, typer.Argument(help="A method, as name or name[option=value], or a Python file.")
+    ],
+    plugin: Plugins = None,
+) -> None:
+    """Check that a method keeps its promises: parts, loss, seeds, resuming, reach, options."""
+    from benchmark.checking import check as run_checks
+
+    raise typer.Exit(run_checks(target, plugin or (), _console()))
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="What to begin: method.")],
+    name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits, hyphens.")],
+    folder: Annotated[Path, typer.Option(help="Where to write the files.")] = Path(),
+) -> None:
+    """Write a plugin that runs as it is, with its test beside it."""
+    from benchmark.scaffold import begin
+
+    begin(kind, name, folder, _console())
 
 
 @app.command()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.grid import CellSpec, PretrainingSpec
+from benchmark.registry import registry
 from benchmark.store import Store
+from benchmark.transfer import Transfer
 
 # Core-seconds of a training step an image and megapixel, for the small U-Net of the preset quick
 # and for a lite timm encoder: measured on one core of a 2.3 GHz Xeon, float32. They set the scale
@@ -17,7 +19,9 @@ TIMM_SECONDS = 3.5
 START_SECONDS = 8.0
 PREPARE_SECONDS = 30.0
 # An encoder alone, on two views of a quarter of the pixels each.
-CONTRASTIVE_SHARE = 0.3
+COMPARISON_SHARE = 0.3
+# A frozen network is passed forwards only, which is a third of the work of a training step.
+FROZEN_SHARE = 1 / 3
 
 
 def _seconds_a_megapixel(backbone: dict[str, Any]) -> float:
@@ -69,12 +73,10 @@ class Estimator:
         if spec.dataset is None:
             return START_SECONDS
         height, width = spec.dataset.working_size
-        batch = float(spec.batch_size)
-        own = spec.method.options.get("batch_size")
-        if own:
-            batch = own * CONTRASTIVE_SHARE
-        images = spec.steps * batch
+        images = spec.steps * spec.batch_size
         rate = _seconds_a_megapixel(spec.backbone)
+        if registry("method").load(spec.method.name).compares_images:
+            rate *= COMPARISON_SHARE
         return START_SECONDS + self.factor * images * height * width / 1e6 * rate
 
     def cell(self, spec: CellSpec) -> float:
@@ -82,4 +84,6 @@ class Estimator:
         height, width = spec.dataset.working_size
         images = spec.finetuning_steps * spec.protocol.batch_size
         rate = _seconds_a_megapixel(spec.backbone)
+        if Transfer.parse(spec.transfer).kind == "frozen":
+            rate *= FROZEN_SHARE
         return START_SECONDS + self.factor * images * height * width / 1e6 * rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -112,6 +113,26 @@ def file_digest(path: Path, cache: DigestCache | None = None) -> str:
     if cache is not None:
         cache.put(resolved, stamp, digest)
     return digest
+
+
+def content_digest(path: Path) -> str:
+    """The sha256 of a file's bytes in hex, read once a process as long as it does not change.
+
+    Raises:
+        DataError: The file is missing or cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(
+            f"{path}: the file cannot be read ({error.strerror}); give the path of one that can"
+        ) from error
+    return _digest_of_state(path.resolve(), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@functools.cache
+def _digest_of_state(path: Path, *_state: int) -> str:
+    return file_digest(path)
 
 
 def dataset_fingerprint(

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from benchmark.config import PretrainingConfig, ProtocolConfig
+from benchmark.errors import DataError
+from benchmark.fingerprint import content_digest
+from benchmark.plugins import Plugin, PluginOptions
 from benchmark.store import key_of
+from benchmark.transfer import TransferName
 
 PREPARATION_VERSION = 1
+
+# Passed to pydantic where a spec is written for its key rather than for a worker.
+IDENTITY = {"purpose": "identity"}
 
 
 class Spec(BaseModel):
@@ -21,15 +35,64 @@ class Spec(BaseModel):
     @property
     def key(self) -> str:
         """16 hex digits over the canonical JSON."""
-        return key_of(self.model_dump(mode="json"))
+        return key_of(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What the key covers: every field, but files by their content instead of their path."""
+        return self.model_dump(mode="json", context=IDENTITY)
 
 
 class PluginChoice(Spec):
-    """A plugin with its version and all of its options, defaults included."""
+    """A plugin with its version and all of its options, defaults included.
+
+    ``files`` holds the sha256 of each file that an option names. The key covers that in place of
+    the path, so that a file may be moved, and one that has changed meets no old result.
+    """
 
     name: str
     version: int
     options: dict[str, Any]
+    files: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, plugin: type[Plugin], options: PluginOptions) -> PluginChoice:
+        """A plugin with validated options; the files that they name are read once a process.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
+        values = options.model_dump(mode="json")
+        files: dict[str, str] = {}
+        for option in type(options).model_fields:
+            path = getattr(options, option)
+            if isinstance(path, Path) and path.is_file():
+                values[option] = str(path.absolute())
+                files[option] = content_digest(path)
+        return cls(name=plugin.name, version=plugin.version, options=values, files=files)
+
+    def ensure_files_unchanged(self) -> None:
+        """Check that the files are still those that the key speaks of.
+
+        Raises:
+            DataError: A file is gone or has changed since the run was planned.
+        """
+        for option, digest in self.files.items():
+            path = Path(self.options[option])
+            if content_digest(path) != digest:
+                raise DataError(f"{path} has changed since the run was planned: run again")
+
+    @model_serializer(mode="wrap")
+    def _by_content(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Without ``files`` where there are none, so that older keys and records stay the same."""
+        values: dict[str, Any] = handler(self)
+        if not self.files:
+            del values["files"]
+        elif info.context == IDENTITY:
+            kept = {k: v for k, v in self.options.items() if k not in self.files}
+            values["options"] = kept
+        return values
 
 
 class DatasetSpec(Spec):
@@ -66,6 +129,17 @@ class CellSpec(Spec):
     protocol: ProtocolConfig
     finetuning_steps: int
     pretraining: PretrainingSpec | None
+    transfer: TransferName = "whole"
+
+    def identity(self) -> dict[str, Any]:
+        """What the key covers.
+
+        The default transfer is left out, so that cells from before there was a choice keep theirs.
+        """
+        values = super().identity()
+        if self.transfer == "whole":
+            del values["transfer"]
+        return values
 
 
 def long_finetuning_steps(protocol: ProtocolConfig, pretraining: PretrainingConfig) -> int:

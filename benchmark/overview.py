@@ -55,8 +55,8 @@ def print_status(output: Path, console: Console) -> None:
         labels = cell.labels
         reason = cell.error.sentence if cell.error else "no reason was kept"
         console.print(
-            f"failed: {labels.dataset} {labels.method} {labels.backbone} {labels.shots} shots "
-            f"seed {labels.seed}: {reason}",
+            f"failed: {labels.dataset} {labels.method} {labels.backbone}{labels.transfer_text} "
+            f"{labels.shots} shots seed {labels.seed}: {reason}",
             markup=False,
             soft_wrap=True,
         )

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmark.backbones import BackboneSpec, parse_backbone
 from benchmark.config import Preset, RunConfig, load_preset
@@ -21,10 +20,11 @@ from benchmark.grid import (
     long_finetuning_steps,
 )
 from benchmark.plugin_specs import PluginSpec
-from benchmark.plugins import LandmarkDataset, Method, Plugin
+from benchmark.plugins import LandmarkDataset, Method
 from benchmark.records import DatasetIndex
 from benchmark.registry import add_plugin_files, registry
 from benchmark.schema import CellLabels
+from benchmark.transfer import Transfer, TransferChoice
 
 # Every working size is a multiple of this, so that networks of up to five octaves share it and
 # a dataset is prepared once, whichever backbones a run holds.
@@ -61,11 +61,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Arm:
-    """A method on a backbone."""
+    """A method on a backbone, under one transfer."""
 
     method: type[Method]
     choice: PluginChoice
     backbone: BackboneSpec
+    transfer: Transfer
     control: bool
 
 
@@ -100,24 +101,21 @@ def make_plan(config: RunConfig) -> Plan:
     return Plan(tuple(cells), roots, tuple(notes))
 
 
-def _choice(plugin: type[Plugin], options: Any) -> PluginChoice:
-    return PluginChoice(
-        name=plugin.name, version=plugin.version, options=options.model_dump(mode="json")
-    )
-
-
 def _arms(config: RunConfig, preset: Preset, notes: list[str]) -> list[_Arm]:
-    """Methods on their backbones, and the controls of every backbone."""
+    """Methods on their backbones under each transfer, and the controls of every backbone."""
     methods = registry("method")
-    specs = methods.resolve(config.methods)
-    arms: dict[tuple[str, str], _Arm] = {}
+    specs = methods.resolve(config.methods, preset.method_options)
+    notes += methods.left_out(config.methods, preset.method_options)
+    transfers = TransferChoice(config.transfer)
+    arms: dict[tuple[str, str, Transfer], _Arm] = {}
 
     def add(spec: PluginSpec, backbone: BackboneSpec, control: bool) -> None:
         plugin = methods.load(spec.name)
         options = methods.options(spec, preset.method_options.get(spec.name))
-        arm = _Arm(plugin, _choice(plugin, options), backbone, control or _is_control(plugin))
-        identity = (arm.choice.model_dump_json(), str(backbone.as_json()))
-        arms.setdefault(identity, arm)
+        choice, control = PluginChoice.of(plugin, options), control or _is_control(plugin)
+        for transfer in transfers.of(plugin(options)):
+            identity = (choice.key, str(backbone.as_json()), transfer)
+            arms.setdefault(identity, _Arm(plugin, choice, backbone, transfer, control))
 
     for spec in specs:
         for backbone in _backbones(methods.load(spec.name), config, preset, notes):
@@ -126,6 +124,7 @@ def _arms(config: RunConfig, preset: Preset, notes: list[str]) -> list[_Arm]:
     for backbone in networks.values():
         for name in preset.controls:
             add(PluginSpec(name), backbone, control=True)
+    notes += transfers.notes()
     return list(arms.values())
 
 
@@ -190,7 +189,7 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         raise UsageError(
             f"dataset {index.name} has no validation images: use protocol.selection=last"
         )
-    return _Data(_choice(plugin, options), index, root)
+    return _Data(PluginChoice.of(plugin, options), index, root)
 
 
 def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> DatasetSpec:
@@ -210,6 +209,7 @@ def _cells(
 ) -> Iterator[PlannedCell]:
     protocol = config.protocol
     steps = protocol.steps
+    _ensure_a_batch_fits(arm.method, index, config)
     if arm.method.long_finetuning:
         steps = long_finetuning_steps(protocol, config.pretraining)
     for shots in config.shots:
@@ -224,18 +224,35 @@ def _cells(
                     protocol=protocol,
                     finetuning_steps=steps,
                     pretraining=_pretraining(arm, dataset, seed, config),
+                    transfer=str(arm.transfer),
                 ),
                 CellLabels(
                     dataset=index.name,
                     method=arm.choice.name,
                     title=arm.method.title,
                     backbone=arm.backbone.name,
+                    transfer=str(arm.transfer),
                     shots=shots,
                     seed=seed,
                     control=arm.control,
                     family=arm.method.family,
                 ),
             )
+
+
+def _ensure_a_batch_fits(method: type[Method], index: DatasetIndex, config: RunConfig) -> None:
+    """Stop before anything is computed, rather than compare fewer images than was asked for.
+
+    Raises:
+        UsageError: The pool holds less than a batch of a method that compares images.
+    """
+    batch, pool = config.pretraining.comparison_batch_size, len(index.split("train", "val"))
+    if method.compares_images and method.pretraining_data == "pool" and batch > pool:
+        raise UsageError(
+            f"method {method.name!r} compares {batch} images a step, and the pool of {index.name} "
+            f"has {pool}: lower it with --set pretraining.comparison_batch_size={pool // 2}, or "
+            "add images"
+        )
 
 
 def _pretraining(
@@ -249,12 +266,14 @@ def _pretraining(
         return None
     own = arm.method.pretraining_data == "pool"
     first = min(config.seeds) if config.share_pretraining else seed
+    budget = config.pretraining
+    batch_size = budget.comparison_batch_size if arm.method.compares_images else budget.batch_size
     return PretrainingSpec(
         dataset=dataset if own else None,
         method=arm.choice,
         backbone=arm.backbone.as_json(),
-        steps=config.pretraining.steps if own else 0,
-        batch_size=config.pretraining.batch_size if own else 0,
+        steps=budget.steps if own else 0,
+        batch_size=batch_size if own else 0,
         precision=config.protocol.precision,
         seed=first if own else None,
     )

@@ -99,8 +99,24 @@ def parse_spec(text: str) -> PluginSpec:
     return PluginSpec(name.strip(), tuple(options.items()))
 
 
+def parse_specs(texts: str | Iterable[str]) -> list[PluginSpec]:
+    """Read comma lists of ``name[option=value,...]``.
+
+    Raises:
+        UsageError: A part is not of that form.
+    """
+    lists = [texts] if isinstance(texts, str) else list(texts)
+    return [parse_spec(part) for text in lists for part in split_outside_brackets(text)]
+
+
+def missing_options(model: type[PluginOptions], given: Iterable[str]) -> list[str]:
+    """The options without a default that are not among those given."""
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
+    return [name for name in required if name not in set(given)]
+
+
 def validate_options(
-    model: type[PluginOptions], values: Mapping[str, Any], owner: str
+    model: type[PluginOptions], values: Mapping[str, Any], owner: str, name: str = ""
 ) -> PluginOptions:
     """Turn options into the plugin's own model.
 
@@ -109,6 +125,7 @@ def validate_options(
         values: By option; text, as the command line gives it, is converted to the field's type:
             ``[32,64]`` to a list, ``none`` to None where the field may be None.
         owner: What has the options, for the message: ``method 'simclr'``.
+        name: The plugin's name, for the message about an option that must be given.
 
     Raises:
         UsageError: An option is unknown or its value will not do; one sentence names it, what is
@@ -118,6 +135,12 @@ def validate_options(
     for option in values:
         if option not in fields:
             raise UsageError(_unknown_option(option, fields, owner))
+    if missing := missing_options(model, values):
+        written = ",".join(f"{option}=..." for option in missing)
+        raise UsageError(
+            f"{owner} needs {' and '.join(missing)}: write {name}[{written}]; `info {name}` tells "
+            "what to give"
+        )
     read = {option: _value(written, fields[option]) for option, written in values.items()}
     try:
         return model.model_validate(read)
@@ -161,8 +184,8 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
     message = message.replace("input should be", "it must be").replace("input should", "it must")
     if not option:
         return message
-    if detail["type"] == "missing":
-        return f"the option {option!r} must be given"
+    if detail["type"] == "path_not_file":
+        message = "there is no such file"
     if detail["type"] == "literal_error":
         allowed = re.findall("'([^']*)'", detail["ctx"]["expected"])
         message += did_you_mean(str(values.get(option)), allowed)

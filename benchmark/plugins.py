@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from torch import Tensor
 
     from benchmark.backbones.base import Backbone
     from benchmark.records import DatasetIndex
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from benchmark.unlabelled import UnlabelledImages
 
 Part = Literal["encoder", "decoder"]
+Family = Literal[
+    "control", "joint-embedding", "dense", "generative", "restorative", "weights", "other"
+]
 
 
 class PluginOptions(BaseModel):
@@ -50,22 +54,27 @@ class Method(Plugin):
 
     Attributes:
         title: The name in tables and figures.
-        family: What kind of strategy it is, for grouping.
+        family: What kind of strategy it is, for grouping. ``joint-embedding``: views of an image
+            get one vector; ``dense``: places in them do; ``generative``, ``restorative``: an image
+            is made, or mended; ``weights``: taken from elsewhere.
         citation: Where it was published, in one line.
         licence: The licence of the weights or code it relies on.
         trains: The parts of the backbone that it changes; all others start at random.
         pretraining_data: What it learnt from. ``pool``: the unlabelled images of the dataset.
+        compares_images: Whether its loss compares the images of a batch with one another, so that
+            the batch is part of the method: the harness then gives it ``comparison_batch_size``.
         needs_gpu: Whether its published budget is out of reach of a CPU.
         long_finetuning: Whether the harness fine-tunes it for the compute of pretraining and
             fine-tuning together (the second control); no other method may set this.
     """
 
     title: ClassVar[str]
-    family: ClassVar[Literal["control", "contrastive", "generative", "supervised", "other"]]
+    family: ClassVar[Family]
     citation: ClassVar[str]
     licence: ClassVar[str] = "Apache-2.0"
     trains: ClassVar[frozenset[Part]] = frozenset()
     pretraining_data: ClassVar[Literal["none", "pool", "elsewhere"]] = "none"
+    compares_images: ClassVar[bool] = False
     needs_gpu: ClassVar[bool] = False
     long_finetuning: ClassVar[bool] = False
 
@@ -88,6 +97,23 @@ class Method(Plugin):
             images: The unlabelled pool at working size; never a test image, never a label.
             trainer: Runs the training loop within the budget that the harness has set.
         """
+
+    def time_steps(self) -> int:
+        """Number of noise levels that its network is conditioned on; 0: on none.
+
+        Where there are any, the transfer ``frozen@T`` takes features at time step T.
+        """
+        return 0
+
+    def at_time(self, images: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Images brought to a noise level; only for methods with time steps.
+
+        Args:
+            images: (batch, 1, height, width) in [-1, 1].
+            t: (batch,) time steps, from 0 to below :meth:`time_steps`.
+            noise: Of unit variance, in the shape of the images.
+        """
+        raise NotImplementedError(f"method {self.name!r} has no time steps")
 
 
 class LandmarkDataset(Plugin):

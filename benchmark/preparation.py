@@ -151,6 +151,7 @@ def _rows(index: DatasetIndex, frames: list[Frame], pool: list[bool]) -> list[di
             "scale": frame.scale,
             "offset": frame.offset,
             "content": frame.content,
+            "attributes": dict(sample.attributes),
         }
         for sample, frame, in_pool in zip(index.samples, frames, pool, strict=True)
     ]

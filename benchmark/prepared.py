@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +31,8 @@ class PreparedDataset:
         sizes: (images, 2) native width and height, px.
         spacing: (images, 2) unit per native px along x and y.
         frames: Where the native image lies in the working one.
+        attributes: By name, what is known of the subjects besides landmarks; NaN where unknown.
+            They serve :mod:`benchmark.probing` alone: no method is given this object.
     """
 
     record: DatasetRecord
@@ -41,6 +45,7 @@ class PreparedDataset:
     sizes: np.ndarray
     spacing: np.ndarray
     frames: tuple[Frame, ...]
+    attributes: Mapping[str, np.ndarray]
 
     def rows(self, split: Split) -> list[int]:
         """Indices of the images of a split."""
@@ -81,7 +86,17 @@ def load_prepared(store: Store, key: str) -> PreparedDataset:
         frames=tuple(
             Frame(tuple(row["scale"]), tuple(row["offset"]), tuple(row["content"])) for row in rows
         ),
+        attributes=_attributes(rows),
     )
+
+
+def _attributes(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """One float64 array (images,) a name; a store of an older version knows none."""
+    known = [row.get("attributes", {}) for row in rows]
+    names = sorted({name for attributes in known for name in attributes})
+    return {
+        name: np.array([a.get(name, np.nan) for a in known], dtype=np.float64) for name in names
+    }
 
 
 def write_index(path: Path, rows: list[dict[str, object]]) -> None:

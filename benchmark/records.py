@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +26,8 @@ class Sample:
         spacing: The dataset's unit per native px along x and along y.
         annotators: (annotators, landmarks, 2) the single annotations, or None.
         group: The patient; images of one group stay together in the draws.
+        attributes: What else is known of the subject, by name, such as the age: only to ask
+            frozen embeddings for it. No method sees it, and no fingerprint covers it.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Sample:
     spacing: tuple[float, float]
     annotators: np.ndarray | None = None
     group: str = ""
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,9 @@ from benchmark.plugin_loading import PluginEntry, check_contract, import_class
 from benchmark.plugin_source import KINDS, Kind
 from benchmark.plugin_specs import (
     PluginSpec,
+    missing_options,
     parse_spec,
-    split_outside_brackets,
+    parse_specs,
     validate_options,
 )
 from benchmark.plugins import LandmarkDataset, Method, Plugin, PluginOptions, Report
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 PluginType = TypeVar("PluginType", bound=Plugin)
+PluginDefaults = Mapping[str, Mapping[str, Any]]
 
 
 class Registry(Generic[PluginType]):
@@ -133,22 +135,39 @@ class Registry(Generic[PluginType]):
         self.load_all()
         return [entry for entry in self.entries() if entry.error is not None]
 
-    def resolve(self, patterns: str | Iterable[str]) -> list[PluginSpec]:
+    def resolve(
+        self, patterns: str | Iterable[str], defaults: PluginDefaults | None = None
+    ) -> list[PluginSpec]:
         """The plugins that a comma list means, in its order, each once.
 
         Args:
-            patterns: ``simclr,ddpm[steps=100]``, wildcards (``phantom-*``) and ``all``. A broken
-                plugin is left out of a wildcard, but is an error where it is named.
+            patterns: ``simclr,ddpm[steps=100]``, wildcards (``phantom-*``) and ``all``. A plugin
+                that is broken, or lacks an option that it must be given, is left out of a
+                wildcard, but is an error where it is named.
+            defaults: Options that the preset gives, by plugin.
 
         Raises:
             UsageError: A name is unknown or a wildcard matches nothing.
             PluginError: A plugin that is named is broken, or two have one name.
         """
-        texts = [patterns] if isinstance(patterns, str) else list(patterns)
-        wanted = [parse_spec(part) for text in texts for part in split_outside_brackets(text)]
+        wanted = parse_specs(patterns)
         if not wanted:
             raise UsageError(f"name at least one {self.kind}, or all")
-        return list(dict.fromkeys(chain.from_iterable(map(self._matches, wanted))))
+        found = (self._matches(spec, defaults or {}) for spec in wanted)
+        return list(dict.fromkeys(chain.from_iterable(found)))
+
+    def left_out(
+        self, patterns: str | Iterable[str], defaults: PluginDefaults | None = None
+    ) -> list[str]:
+        """Sentences about the plugins that wildcards leave out, because they need an option."""
+        return [
+            f"{name}: left out of {spec.name!r}, because it needs {option}=...; add "
+            f"{name}[{option}=...] to have it too"
+            for spec in parse_specs(patterns)
+            if spec.is_pattern
+            for name in self._matching(spec)
+            for option in self._missing(name, spec, defaults or {})[:1]
+        ]
 
     def options(
         self, spec: PluginSpec | str, defaults: Mapping[str, Any] | None = None
@@ -169,7 +188,7 @@ class Registry(Generic[PluginType]):
         spec = parse_spec(spec) if isinstance(spec, str) else spec
         model = self.load(spec.name).Options
         values = {**(defaults or {}), **dict(spec.options)}
-        return validate_options(model, values, f"{self.kind} {spec.name!r}")
+        return validate_options(model, values, f"{self.kind} {spec.name!r}", spec.name)
 
     def create(
         self,
@@ -191,17 +210,31 @@ class Registry(Generic[PluginType]):
         spec = parse_spec(spec) if isinstance(spec, str) else spec
         return self.load(spec.name)(self.options(spec, defaults), **arguments)
 
-    def _matches(self, spec: PluginSpec) -> list[PluginSpec]:
+    def _matches(self, spec: PluginSpec, defaults: PluginDefaults) -> list[PluginSpec]:
         if not spec.is_pattern:
             self.load(spec.name)
             return [spec]
+        matching = self._matching(spec)
+        complete = [name for name in matching if not self._missing(name, spec, defaults)]
+        if not complete:
+            # What it lacks is told by the sentence about the first one.
+            self.options(PluginSpec(matching[0], spec.options), defaults.get(matching[0]))
+        return [PluginSpec(name, spec.options) for name in complete]
+
+    def _missing(self, name: str, spec: PluginSpec, defaults: PluginDefaults) -> list[str]:
+        """Options that a plugin must be given and a pattern and the preset do not give."""
+        given = {*defaults.get(name, {}), *dict(spec.options)}
+        return missing_options(self.load(name).Options, given)
+
+    def _matching(self, spec: PluginSpec) -> list[str]:
+        """The working plugins that a pattern means."""
         working = self.load_all()
         pattern = "*" if spec.name == "all" else spec.name
         matching = [name for name in working if fnmatchcase(name, pattern)]
         if not matching:
             known = ", ".join(working) or "none"
             raise UsageError(f"no {self.kind} matches {spec.name!r}; the {self.kind}s are: {known}")
-        return [PluginSpec(name, spec.options) for name in matching]
+        return matching
 
     def _found(self) -> dict[str, PluginEntry]:
         """The entries by name, sorted; read once, and again after a file has been added."""

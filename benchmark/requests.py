@@ -16,6 +16,7 @@ from benchmark.config import (
 )
 from benchmark.errors import UsageError
 from benchmark.plugin_specs import split_outside_brackets
+from benchmark.transfer import Transfer
 
 
 def run_config(
@@ -53,6 +54,8 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("methods", "datasets", "backbones"):
         if isinstance(result.get(name), str):
             result[name] = tuple(split_outside_brackets(result[name]))
+    if isinstance(result.get("transfer"), (str, list, tuple)):
+        result["transfer"] = _transfers(result["transfer"])
     if isinstance(result.get("shots"), str):
         result["shots"] = _numbers(result["shots"])
     if isinstance(result.get("shots"), int):
@@ -63,6 +66,14 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(roots, (list, tuple)):
         result["data_roots"] = dict(_root(text) for text in roots)
     return result
+
+
+def _transfers(given: str | Sequence[str]) -> tuple[str, ...]:
+    texts = given.split(",") if isinstance(given, str) else [str(text) for text in given]
+    names = [str(Transfer.parse(text)) for text in texts if text.strip()]
+    if not names:
+        raise UsageError("--transfer is empty: give names such as whole,encoder,frozen")
+    return tuple(dict.fromkeys(names))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -136,7 +136,7 @@ def dry_run(config: RunConfig, console: Console) -> int:
     for note in (*plan.notes, *work.notes):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("state", "dataset", "method", "backbone", "shots", "seed", "key"):
+    for name in ("state", "dataset", "method", "backbone", "transfer", "shots", "seed", "key"):
         table.add_column(name)
     done = set(work.done)
     for cell in plan.cells:
@@ -148,6 +148,7 @@ def dry_run(config: RunConfig, console: Console) -> int:
             labels.dataset,
             labels.method,
             labels.backbone,
+            labels.transfer,
             str(labels.shots),
             str(labels.seed),
             cell.key,

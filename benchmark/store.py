@@ -109,6 +109,7 @@ class Store:
                 c.labels.shots,
                 c.labels.method,
                 c.labels.backbone,
+                c.labels.transfer,
                 c.labels.seed,
                 c.key,
             ),

@@ -137,7 +137,7 @@ def _cell_task(
     return Task(
         kind="cell",
         key=cell.key,
-        title=f"{labels.dataset} {labels.method} {labels.backbone} "
+        title=f"{labels.dataset} {labels.method} {labels.backbone}{labels.transfer_text} "
         f"{labels.shots} shots seed {labels.seed}",
         needs=tuple(need for need in needs if need in known),
         cost=estimator.cell(cell.spec),

@@ -302,6 +302,24 @@ def test_a_list_keeps_its_order_drops_duplicates_and_knows_wildcards(make: MakeR
         plugins.resolve(" , ")
 
 
+def test_a_wildcard_leaves_out_what_must_be_given_an_option(make: MakeRegistry) -> None:
+    needing = method_source("weights").replace("size: L", "file: str\n    size: L")
+    plugins = make(weights=needing, warm=method_source("warm"), cold=method_source("cold"))
+    for pattern in ("all", "w*"):
+        assert "weights" not in {spec.name for spec in plugins.resolve(pattern)}
+        (note,) = plugins.left_out(pattern)
+        assert note.startswith(f"weights: left out of '{pattern}', because it needs file=...; add")
+    given = {"weights": {"file": "a"}}
+    assert {"weights", "warm"} == {spec.name for spec in plugins.resolve("w*", given)}
+    assert plugins.left_out("w*", given) == []
+    assert list(map(str, plugins.resolve("weig*[file=a]"))) == ["weights[file=a]"]
+    assert plugins.left_out("weights,warm,weig*[file=a]") == []
+    needs = r"method 'weights' needs file: write weights\[file=\.\.\.\]"
+    for ask in (lambda: plugins.resolve("weig*"), lambda: plugins.options("weights")):
+        with pytest.raises(UsageError, match=needs):
+            ask()
+
+
 def test_options_are_converted_to_the_types_of_their_fields(make: MakeRegistry) -> None:
     plugins = make(warm=method_source("warm"))
     text = "warm[temperature=1e-1, mode=linear,size=16,widths=[8,16,32],queue=none]"
