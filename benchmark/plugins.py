@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -160,10 +160,18 @@ class Report(Plugin):
     """A rendering of what the store holds; it reads the store and nothing else.
 
     Attributes:
-        filename: The file that it writes into the store, or None where it is only shown.
+        filename: The file that it writes into the store, or None where it is only shown. One that
+            ends with ``/`` is a folder, for reports that write several files.
     """
 
     filename: ClassVar[str | None]
+
+    def files(self, store: Store) -> Mapping[str, str | bytes]:
+        """What it writes: content by path relative to the store; by default one text.
+
+        A report that writes a folder overrides this; the folder is replaced as a whole.
+        """
+        return {} if self.filename is None else {self.filename: self.render(store)}
 
     @abstractmethod
     def render(self, store: Store) -> str:

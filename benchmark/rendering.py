@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 
 from rich.console import Console
 
 from benchmark.registry import registry
-from benchmark.store import Store, write_text
+from benchmark.snapshot import Snapshot
+from benchmark.store import Store, write_file
 
 # The report behind the command `leaderboard` and the end of every run.
 TERMINAL = "terminal"
 
 
 def write_reports(store: Store, console: Console) -> list[str]:
-    """Write every report plugin's file into the store; a broken one is named and left out.
+    """Write every report plugin's files into the store; a broken one is named and left out.
 
     Returns:
         The paths that were written.
     """
     written = []
+    snapshot = Snapshot(store.root)
     for plugin in registry("report").load_all().values():
-        if plugin.filename is not None:
-            path = store.root / plugin.filename
-            write_text(path, plugin().render(store))
-            written.append(str(path))
+        if plugin.filename is None:
+            continue
+        files = plugin().files(snapshot)
+        if plugin.filename.endswith("/"):
+            shutil.rmtree(store.root / plugin.filename, ignore_errors=True)
+        for name, content in files.items():
+            write_file(store.root / name, content)
+        written.append(str(store.root / plugin.filename))
     for entry in registry("report").problems():
         console.print(f"note: report {entry.name}: {entry.error}", markup=False, soft_wrap=True)
     return written

@@ -44,16 +44,22 @@ def file_sha256(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, as :func:`write_file` does."""
+    write_file(path, text)
+
+
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name beside its place, then rename it.
 
     Raises:
         StoreError: The folder cannot be written.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except OSError as error:

@@ -14,6 +14,7 @@ from benchmark.reports.columns import (
     Value,
     leaderboard_columns,
 )
+from benchmark.statistics.results import Comparison, Interval
 from benchmark.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Row:
         control: Whether it is a control rather than a pretraining.
         entries: By column key; None where there is nothing to show.
         spreads: Standard deviation over seeds by column key; empty for a single seed.
+        intervals: Confidence intervals by column key, in the column's unit.
         done: Its finished cells, by seed.
         failed: Its failed cells, by seed.
     """
@@ -56,6 +58,7 @@ class Row:
     spreads: Mapping[str, float]
     done: tuple[CellRecord, ...]
     failed: tuple[CellRecord, ...]
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -83,6 +86,23 @@ class Row:
             f"{self.name}, seed {cell.labels.seed} failed: {failure_sentence(cell)}"
             for cell in self.failed
         ]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows of one table, compared on the seeds and images that both have.
+
+    Attributes:
+        first: The row whose errors come first in the difference.
+        second: The row whose errors are taken away.
+        comparison: Of their image errors, in the table's unit.
+        adjusted_p: ``comparison.p_value`` after Holm over all pairs of the table.
+    """
+
+    first: Identity
+    second: Identity
+    comparison: Comparison
+    adjusted_p: float
 
 
 @dataclass(frozen=True)
@@ -130,13 +150,23 @@ class DatasetGroup:
 
 @dataclass(frozen=True)
 class LeaderboardTable:
-    """All strategies at one number of shots on one dataset, best first."""
+    """All strategies at one number of shots on one dataset, best first.
+
+    Attributes:
+        group: The dataset.
+        shots: The number of labelled images.
+        rows: Best first; rows without a finished seed last.
+        references: Lines that are not ranked.
+        notes: Sentences that a reader must know.
+        pairs: Every two finished rows that share a seed, once, in the order of the rows.
+    """
 
     group: DatasetGroup
     shots: int
     rows: tuple[Row, ...]
     references: tuple[Reference, ...]
     notes: tuple[str, ...] = field(default=())
+    pairs: tuple[Pair, ...] = field(default=())
 
     @property
     def title(self) -> str:

@@ -1,0 +1,1 @@
+"""Statistics of paired errors over seeds and images: how sure a difference is."""
