@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Detector
+from benchmark.energy import EnergyMeter
 from benchmark.environment import peak_memory_mb
 from benchmark.finetune import finetune, load_shots, predict
 from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
 from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
+from benchmark.operations import multiply_adds
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.pretraining import WEIGHTS, Machine
 from benchmark.progress import Listener, silent
@@ -25,6 +29,7 @@ from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor, Timings
 from benchmark.seeding import stream_seed
 from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
+from benchmark.training import History
 from benchmark.transfer import Transfer
 from benchmark.weights import initial_backbone, load_parts
 
@@ -55,24 +60,11 @@ def run_cell(
     started = time.monotonic()
     data = load_prepared(store, spec.dataset.key)
     ids = training_ids(data, spec.seed, spec.shots)
-    detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
-    history = finetune(
-        detector,
-        load_shots(data, data.rows_of(ids), machine.device),
-        spec.protocol,
-        steps=spec.finetuning_steps,
-        seed=spec.seed,
-        rate=Transfer.parse(spec.transfer).rate,
-        validate=_validation(detector, data, spec, machine),
-        listener=listener,
-    )
-    tuned = time.monotonic()
-    test = data.rows("test")
-    predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
-    done = time.monotonic()
+    shots, test = data.rows_of(ids), data.rows("test")
+    tested = _tune_and_test(store, spec, data, shots, machine, listener)
     with store.folder("cells", spec.key) as folder:
-        metrics = _write_predictions(folder / PREDICTIONS, data, test, predicted)
-        history.write(folder / "history.parquet")
+        metrics = _write_predictions(folder / PREDICTIONS, data, test, tested.predicted)
+        tested.history.write(folder / "history.parquet")
         pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
         record = CellRecord(
             key=spec.key,
@@ -83,17 +75,21 @@ def run_cell(
             pretraining_key=spec.pretraining.key if spec.pretraining else None,
             unit=data.record.unit,
             metrics=metrics,
-            floor=_floor(data, data.rows_of(ids), test),
+            floor=_floor(data, shots, test),
             training_ids=ids,
             timings=Timings(
                 pretraining_seconds=pretrained.seconds if pretrained else 0.0,
-                finetuning_seconds=tuned - started,
-                evaluation_seconds=done - tuned,
+                finetuning_seconds=tested.finetuning_seconds,
+                evaluation_seconds=tested.evaluation_seconds,
                 total_seconds=time.monotonic() - started,
             ),
-            parameters=sum(p.numel() for p in detector.parameters()),
+            parameters=sum(p.numel() for p in tested.detector.parameters()),
+            multiply_adds=multiply_adds(tested.detector, spec.dataset.working_size),
             steps=spec.finetuning_steps,
+            images_seen=spec.finetuning_steps * spec.protocol.batch_size,
             peak_memory_mb=peak_memory_mb(),
+            energy_joules=tested.energy.joules,
+            energy_shared_by=tested.energy.shared_by,
             attempts=attempts,
             environment=machine.environment,
             files={PREDICTIONS: file_sha256(folder / PREDICTIONS)},
@@ -101,6 +97,47 @@ def run_cell(
         )
         write_record(folder / "cell.json", record)
     return record
+
+
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """A fine-tuned detector, what it predicts for the test images, and what both have cost."""
+
+    detector: nn.Module
+    history: History
+    predicted: np.ndarray
+    finetuning_seconds: float
+    evaluation_seconds: float
+    energy: EnergyMeter
+
+
+def _tune_and_test(
+    store: Store,
+    spec: CellSpec,
+    data: PreparedDataset,
+    shots: list[int],
+    machine: Machine,
+    listener: Listener,
+) -> _Tested:
+    started = time.monotonic()
+    with machine.energy_meter() as energy:
+        listener = energy.listening(listener)
+        detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+        history = finetune(
+            detector,
+            load_shots(data, shots, machine.device),
+            spec.protocol,
+            steps=spec.finetuning_steps,
+            seed=spec.seed,
+            rate=Transfer.parse(spec.transfer).rate,
+            validate=_validation(detector, data, spec, machine),
+            listener=listener,
+        )
+        tuned = time.monotonic()
+        test = data.rows("test")
+        predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
+    done = time.monotonic()
+    return _Tested(detector, history, predicted, tuned - started, done - tuned, energy)
 
 
 def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:

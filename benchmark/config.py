@@ -132,6 +132,11 @@ class RunConfig(Settings):
     data_roots: dict[str, Path] = Field(
         default_factory=dict, description="Folder by dataset; the key '' serves all others."
     )
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Margin of practical equivalence in the dataset's unit: mm, or px at its "
+        "reference size. Declared before there are results; it changes none of them.",
+    )
     share_pretraining: bool = False
     allow_leaks: bool = False
     output: Path = Path("runs")

@@ -12,6 +12,7 @@ import torch
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Backbone
 from benchmark.devices import generator, resolve_precision
+from benchmark.energy import POWERCAP, EnergyMeter
 from benchmark.environment import peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.grid import PretrainingSpec
@@ -33,10 +34,28 @@ WEIGHTS = "backbone.safetensors"
 
 @dataclass(frozen=True)
 class Machine:
-    """What a worker was given: where to compute, and the id of its environment."""
+    """What a worker was given: where to compute, beside whom, and the id of its environment.
+
+    Attributes:
+        device: The CPU, or the GPU that the worker is pinned to.
+        environment: The id of the environment record.
+        workers: Workers on this machine, this one included.
+        gpu_workers: Workers on this GPU, this one included.
+        powercap: The folder in which Linux counts the energy of the CPU.
+    """
 
     device: torch.device
     environment: str
+    workers: int = 1
+    gpu_workers: int = 1
+    powercap: Path = POWERCAP
+
+    def energy_meter(self) -> EnergyMeter:
+        """A meter for the device of this worker."""
+        gpu = None
+        if self.device.type == "cuda":
+            gpu = f"GPU-{torch.cuda.get_device_properties(self.device).uuid}"
+        return EnergyMeter(self.workers, gpu, self.gpu_workers, self.powercap)
 
 
 def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> UnlabelledImages:
@@ -78,6 +97,7 @@ def run_pretraining(
     before = _checksums(backbone)
     torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
     checkpoint = store.root / "checkpoints" / f"{spec.key}.safetensors"
+    meter = machine.energy_meter()
     with store.folder("pretrained", spec.key) as folder:
         trainer = Trainer(
             steps=spec.steps,
@@ -88,11 +108,12 @@ def run_pretraining(
                 stream_seed("pretraining-data", spec.method.name, spec.seed), machine.device
             ),
             folder=folder,
-            listener=listener,
+            listener=meter.listening(listener),
             checkpoint=checkpoint,
         )
         pool = _images(store, spec, machine.device) if spec.dataset is not None else None
-        method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
+        with meter:
+            method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
         seconds = time.monotonic() - started + trainer.earlier_seconds
         changed = _changed_parts(method, backbone, before)
         if pool is not None:
@@ -101,7 +122,7 @@ def run_pretraining(
         save_parts(backbone, changed, folder / WEIGHTS)
         if trainer.history is not None:
             trainer.history.write(folder / "history.parquet")
-        record = _record(spec, trainer, machine, seconds, folder)
+        record = _record(spec, trainer, machine, seconds, folder, meter)
         write_record(folder / "pretraining.json", record)
     checkpoint.unlink(missing_ok=True)
     return record
@@ -122,8 +143,15 @@ def _changed_parts(method: Method, backbone: Backbone, before: dict[str, float])
 
 
 def _record(
-    spec: PretrainingSpec, trainer: Trainer, machine: Machine, seconds: float, folder: Path
+    spec: PretrainingSpec,
+    trainer: Trainer,
+    machine: Machine,
+    seconds: float,
+    folder: Path,
+    meter: EnergyMeter,
 ) -> PretrainingRecord:
+    # What an interrupted training took before cannot be known, and a part is not the whole.
+    whole = not trainer.earlier_seconds
     return PretrainingRecord(
         key=spec.key,
         status="done",
@@ -137,6 +165,8 @@ def _record(
         images_seen=trainer.images_seen,
         seconds=seconds,
         peak_memory_mb=peak_memory_mb(),
+        energy_joules=meter.joules if whole else None,
+        energy_shared_by=meter.shared_by if whole else {},
         environment=machine.environment,
         files={WEIGHTS: file_sha256(folder / WEIGHTS)},
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

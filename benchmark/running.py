@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -40,7 +41,7 @@ def run(config: RunConfig, console: Console) -> int:
     plan = make_plan(config)
     settings = _settings(config)
     work = outstanding(plan, store, config.preset, settings.workers, mend=True)
-    for note in (*plan.notes, *work.notes):
+    for note in (*plan.notes, *work.notes, *_margin_notes(store, config.margin, work)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     outcome = Outcome()
     if work.tasks:
@@ -74,6 +75,20 @@ def _settings(config: RunConfig) -> LocalSettings:
     )
 
 
+def _margin_notes(store: Store, margin: float | None, work: Work) -> Iterator[str]:
+    """What is said of a margin that is new to a store with results in it."""
+    declared = [run.margin for run in store.runs() if run.margin is not None]
+    if margin is None or margin in declared[-1:]:
+        return
+    if not work.tasks:
+        yield (
+            f"the margin {margin:g} is not recorded, because every cell was done before it was "
+            f"declared; to read the results with it: report --margin {margin:g}"
+        )
+    elif declared:
+        yield f"the margin {margin:g} takes the place of {declared[-1]:g}, declared before"
+
+
 def _compute(
     store: Store,
     plan: Plan,
@@ -96,6 +111,7 @@ def _compute(
         preset=config.preset,
         cells=tuple(cell.key for cell in plan.cells),
         workers=settings.workers,
+        margin=config.margin,
     )
     path = store.root / "runs" / f"{begun.strftime('%Y%m%dT%H%M%S%fZ')}.json"
     write_record(path, record)
@@ -135,27 +151,25 @@ def dry_run(config: RunConfig, console: Console) -> int:
     work = outstanding(plan, store, config.preset, settings.workers, mend=False)
     for note in (*plan.notes, *work.notes):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    console.print(_plan_table(plan, set(work.done), store))
+    console.print(_forecast(work, store, settings), highlight=False, soft_wrap=True)
+    return EXIT_DONE
+
+
+def _plan_table(plan: Plan, done: set[str], store: Store) -> Table:
+    """The cells by state and name, without the transfer where all have the default one."""
+    names = ["dataset", "method", "backbone", "transfer", "shots", "seed"]
+    if all(cell.labels.transfer == "whole" for cell in plan.cells):
+        names.remove("transfer")
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("state", "dataset", "method", "backbone", "transfer", "shots", "seed", "key"):
-        table.add_column(name)
-    done = set(work.done)
+    for name in ("state", *names, "key"):
+        # A long name that does not fit goes on in the next line: cut off, it could not be typed.
+        table.add_column(name, overflow="fold", no_wrap=name not in ("dataset", "backbone"))
     for cell in plan.cells:
         record = None if cell.key in done else store.cell(cell.key)
         state = "done" if cell.key in done else "failed" if record else "to do"
-        labels = cell.labels
-        table.add_row(
-            state,
-            labels.dataset,
-            labels.method,
-            labels.backbone,
-            labels.transfer,
-            str(labels.shots),
-            str(labels.seed),
-            cell.key,
-        )
-    console.print(table)
-    console.print(_forecast(work, store, settings), highlight=False, soft_wrap=True)
-    return EXIT_DONE
+        table.add_row(state, *(str(getattr(cell.labels, name)) for name in names), cell.key)
+    return table
 
 
 def _forecast(work: Work, store: Store, settings: LocalSettings) -> str:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["done", "failed"]
+
+# What :class:`benchmark.energy.EnergyMeter` measures, in the records of both stages.
+Joules = Annotated[
+    float | None,
+    Field(description="This worker's part of the machine's; None where it does not tell."),
+]
+SharedBy = Annotated[
+    dict[str, int],
+    Field(description="By counter in those joules, cpu or gpu, the workers that shared it."),
+]
 
 
 class Record(BaseModel):
@@ -78,6 +88,8 @@ class PretrainingRecord(Record):
     images_seen: int = 0
     seconds: float = 0.0
     peak_memory_mb: float | None = None
+    energy_joules: Joules = None
+    energy_shared_by: SharedBy = Field(default_factory=dict)
     environment: str = ""
     files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
@@ -148,8 +160,16 @@ class CellRecord(Record):
     training_ids: tuple[str, ...] = ()
     timings: Timings = Field(default_factory=Timings)
     parameters: int | None = None
+    multiply_adds: int | None = Field(
+        None, description="Of the detector's forward pass on one image at the working size."
+    )
     steps: int = 0
+    images_seen: int = Field(
+        0, description="Labelled images drawn in the fine-tuning, repeats counted."
+    )
     peak_memory_mb: float | None = None
+    energy_joules: Joules = None
+    energy_shared_by: SharedBy = Field(default_factory=dict)
     attempts: int = 1
     environment: str = ""
     files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
@@ -182,4 +202,7 @@ class RunRecord(Record):
     preset: str = ""
     cells: tuple[str, ...] = ()
     workers: int = 1
+    margin: float | None = Field(
+        None, description="The margin of practical equivalence, declared before the work began."
+    )
     seconds: float = 0.0

@@ -21,7 +21,10 @@ from benchmark.tasks import FOLDER, Task
 
 
 class Order(BaseModel):
-    """A task and the circumstances in which to do it."""
+    """A task and the circumstances in which to do it.
+
+    Those that share the machine, ``workers``, and its GPU, ``gpu_workers``, share the energy.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +33,8 @@ class Order(BaseModel):
     device: str
     precision: str
     threads: int
+    workers: int = 1
+    gpu_workers: int = 1
     plugins: tuple[Path, ...] = ()
     git_revision: str | None = None
 
@@ -73,7 +78,7 @@ def _machine(order: Order, store: Store) -> Any:
     name = str(precision).removeprefix("torch.")
     environment = describe(device.type, name, order.threads, gpu, order.git_revision)
     store.write_environment(environment)
-    return Machine(device=device, environment=environment.id)
+    return Machine(device, environment.id, order.workers, order.gpu_workers)
 
 
 def _do(order: Order, reporter: _Reporter) -> None:

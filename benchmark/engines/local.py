@@ -87,6 +87,11 @@ def visible_gpus() -> tuple[str, ...]:
     return tuple(str(number) for number in range(count)) if listed.returncode == 0 else ()
 
 
+def workers_on_gpu(slot: int, busy: int, gpus: int) -> int:
+    """How many of ``busy`` workers are on the GPU of a slot: GPUs are given to slots in turn."""
+    return max(1, len(range(slot % gpus, busy, gpus))) if gpus else 1
+
+
 @dataclass
 class _Worker:
     """A process at work."""
@@ -161,14 +166,16 @@ class LocalEngine:
             del waiting[task.id]
             taken = {worker.slot for worker in workers.values()}
             slot = next(n for n in range(self.settings.workers) if n not in taken)
-            worker = _Worker(task, self._spawn(task, slot), slot)
+            # With this one: those at work, and those that are about to be started beside it.
+            busy = min(self.settings.workers, len(workers) + len(ready))
+            worker = _Worker(task, self._spawn(task, slot, busy), slot)
             assert worker.process.stdout is not None
             descriptor = worker.process.stdout.fileno()
             workers[descriptor] = worker
             selector.register(descriptor, selectors.EVENT_READ)
             self.display.started(task)
 
-    def _spawn(self, task: Task, slot: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, task: Task, slot: int, busy: int) -> subprocess.Popen[bytes]:
         settings = self.settings
         order = Order(
             task=task,
@@ -176,6 +183,8 @@ class LocalEngine:
             device=settings.device,
             precision=settings.precision,
             threads=settings.threads,
+            workers=busy,
+            gpu_workers=workers_on_gpu(slot, busy, len(settings.gpus)),
             plugins=tuple(path.resolve() for path in settings.plugins),
             git_revision=self._revision,
         )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
+from rich.console import Console
 
+from benchmark.display import PlainDisplay
+from benchmark.engines.local import LocalEngine, LocalSettings, workers_on_gpu
 from benchmark.store import Store
+from benchmark.tasks import Task
+from benchmark.worker import Order, _machine
 
 if TYPE_CHECKING:
     from tests.conftest import CommandLine
@@ -65,6 +75,15 @@ class Oversteps(Raises):
         trainer.fit(lambda batch: (backbone(batch) ** 2).mean(), [backbone], images)
 '''
 
+# Stands in for a worker: keeps what it was told under the key of its task, and is done.
+OBEDIENT = """
+import json, pathlib, sys
+order = json.loads(sys.stdin.readline())
+told = json.dumps([order["workers"], order["gpu_workers"]])
+pathlib.Path(sys.argv[1], order["task"]["key"]).write_text(told)
+print(json.dumps({"event": "done"}))
+"""
+
 
 @pytest.fixture(scope="module")
 def store(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Store:
@@ -111,6 +130,58 @@ def test_the_reason_is_in_the_cell_and_in_the_pretraining(
 def test_the_traceback_is_kept_for_the_author_of_the_method(store: Store) -> None:
     folder = next(p for p in (store.root / "pretrained").iterdir() if "bolt" in _error(p))
     assert "in pretrain" in _error(folder)
+
+
+def test_workers_are_told_how_many_share_the_machine_and_their_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = (
+        Task(kind="prepare", key="data", title="first, alone"),
+        Task(kind="cell", key="a", title="the longest", needs=("prepare/data",), cost=4),
+        Task(kind="cell", key="b", title="beside a", needs=("prepare/data",), cost=3),
+        Task(kind="cell", key="c", title="beside a, b", needs=("prepare/data",), cost=2),
+        Task(kind="cell", key="d", title="last, alone", needs=("cell/a", "cell/b", "cell/c")),
+    )
+    display = PlainDisplay(Console(file=io.StringIO()), tasks, 5)
+    engine = LocalEngine(Store(tmp_path), LocalSettings(5, 1, gpus=("0", "1")), display)
+    start = subprocess.Popen
+
+    def popen(_: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        return start([sys.executable, "-c", OBEDIENT, str(tmp_path)], **how)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    assert engine.run(tasks).failed == []
+    told = {task.key: json.loads((tmp_path / task.key).read_text()) for task in tasks}
+    assert told == {"data": [1, 1], "a": [3, 2], "b": [3, 1], "c": [3, 2], "d": [1, 1]}
+
+
+def test_the_worker_knows_its_machine_as_it_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("set_num_threads", "use_deterministic_algorithms"):
+        monkeypatch.setattr(torch, name, lambda *_, **__: None)
+    order = Order(
+        task=Task(kind="cell", key="a", title="a cell"),
+        store=tmp_path,
+        device="cpu",
+        precision="float32",
+        threads=1,
+        workers=3,
+        gpu_workers=2,
+    )
+    machine = _machine(order, Store(tmp_path))
+    assert (machine.workers, machine.gpu_workers) == (3, 2)
+    assert machine.environment in Store(tmp_path).environments()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "busy", "shares"),
+    [(0, 3, [1, 1, 1]), (1, 3, [3, 3, 3]), (2, 3, [2, 1, 2]), (4, 2, [1, 1])],
+)
+def test_slots_share_a_gpu_that_is_given_to_them_in_turn(
+    gpus: int, busy: int, shares: list[int]
+) -> None:
+    assert [workers_on_gpu(slot, busy, gpus) for slot in range(busy)] == shares
 
 
 def test_no_temporary_folder_remains(store: Store) -> None:
