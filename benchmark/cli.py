@@ -29,6 +29,12 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file with methods, datasets or reports; repeatable."),
 ]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Margin of practical equivalence, in the dataset's unit; default the run's."
+    ),
+]
 
 
 def _console() -> Console:
@@ -77,6 +83,13 @@ def run(
         str | None,
         typer.Option(help="Weights to test: last, or the best on the validation images: val."),
     ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Margin of practical equivalence, declared before there are results, in the "
+            "dataset's unit: 0.1 for 0.1 mm (or px at its reference size)."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Store for finished work; default runs.")
     ] = None,
@@ -114,6 +127,7 @@ def run(
         "preset": preset,
         "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
+        "margin": margin,
         "output": output,
         "workers": workers,
         "threads": threads,
@@ -135,24 +149,48 @@ def status(output: Output = DEFAULT_OUTPUT) -> None:
 
 
 @app.command()
-def leaderboard(output: Output = DEFAULT_OUTPUT) -> None:
+def leaderboard(output: Output = DEFAULT_OUTPUT, margin: Margin = None) -> None:
     """Print the leaderboard of everything in the store."""
     from benchmark.overview import existing_store
     from benchmark.rendering import print_leaderboard
 
-    print_leaderboard(existing_store(output), _console())
+    print_leaderboard(existing_store(output, margin), _console())
 
 
 @app.command()
-def report(output: Output = DEFAULT_OUTPUT, plugin: Plugins = None) -> None:
-    """Write report.html, leaderboard.md, leaderboard.csv and methods.md from the store."""
+def compare(
+    first: Annotated[
+        str, typer.Argument(help="A: a method, or method@backbone, and ,transfer or ,variant.")
+    ],
+    second: Annotated[str, typer.Argument(help="B, named alike; differences are A minus B.")],
+    output: Output = DEFAULT_OUTPUT,
+    datasets: Annotated[
+        str | None, typer.Option(help="Only these datasets, separated by commas.")
+    ] = None,
+    shots: Annotated[
+        str | None, typer.Option(help="Only these numbers of shots, separated by commas.")
+    ] = None,
+    margin: Margin = None,
+) -> None:
+    """Compare two strategies: difference with interval, p, win rate, and where they differ most."""
+    from benchmark.overview import existing_store
+    from benchmark.rendering import compare as show
+    from benchmark.requests import comparison_options
+
+    options = comparison_options(first, second, datasets, shots)
+    show(existing_store(output, margin), options, _console())
+
+
+@app.command()
+def report(output: Output = DEFAULT_OUTPUT, plugin: Plugins = None, margin: Margin = None) -> None:
+    """Write report.html, the leaderboards, figures, cards and citations from the store."""
     from benchmark.overview import existing_store
     from benchmark.registry import add_plugin_files
     from benchmark.rendering import write_reports
 
     add_plugin_files(plugin or ())
     console = _console()
-    for path in write_reports(existing_store(output), console):
+    for path in write_reports(existing_store(output, margin), console):
         console.print(path, soft_wrap=True)
 
 

@@ -21,8 +21,13 @@ Kind = Literal["method", "dataset", "report"]
 KINDS: tuple[Kind, ...] = ("method", "dataset", "report")
 
 
-def existing_store(output: Path) -> Store:
+def existing_store(output: Path, margin: float | None = None) -> Store:
     """The store in a folder.
+
+    Args:
+        output: The folder.
+        margin: What its reports take as the margin of practical equivalence; None leaves it to
+            the runs.
 
     Raises:
         UsageError: There is no folder, or it holds no cells.
@@ -32,6 +37,7 @@ def existing_store(output: Path) -> Store:
         raise UsageError(
             f"no results in {output}: `run` something first, or name the store with --output"
         )
+    store.margin = margin
     return store
 
 

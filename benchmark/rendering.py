@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from rich.console import Console
 
@@ -13,6 +14,8 @@ from benchmark.store import Store, write_file
 
 # The report behind the command `leaderboard` and the end of every run.
 TERMINAL = "terminal"
+# The report behind the command `compare`.
+COMPARISON = "comparison"
 
 
 def write_reports(store: Store, console: Console) -> list[str]:
@@ -22,7 +25,7 @@ def write_reports(store: Store, console: Console) -> list[str]:
         The paths that were written.
     """
     written = []
-    snapshot = Snapshot(store.root)
+    snapshot = _snapshot(store)
     for plugin in registry("report").load_all().values():
         if plugin.filename is None:
             continue
@@ -44,3 +47,27 @@ def print_leaderboard(store: Store, console: Console, cells: Collection[str] | N
         PluginError: The report that prints to terminals is broken.
     """
     registry("report").load(TERMINAL)().show(store, console, cells)
+
+
+def compare(store: Store, options: Mapping[str, Any], console: Console) -> None:
+    """Print what the store says of two strategies, and write the drawings into it.
+
+    Args:
+        store: The store to read.
+        options: Of the report: what is compared with what.
+        console: Where to print.
+    """
+    plugin = registry("report").load(COMPARISON)
+    report = plugin(plugin.Options.model_validate(options))
+    snapshot = _snapshot(store)
+    report.show(snapshot, console)
+    console.print()
+    for name, content in report.files(snapshot).items():
+        write_file(store.root / name, content)
+        console.print(str(store.root / name), markup=False, soft_wrap=True)
+
+
+def _snapshot(store: Store) -> Snapshot:
+    snapshot = Snapshot(store.root)
+    snapshot.margin = store.margin
+    return snapshot

@@ -68,6 +68,18 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def comparison_options(
+    first: str, second: str, datasets: str | None, shots: str | None
+) -> dict[str, Any]:
+    """What `compare` was asked for, as the options of the report behind it."""
+    return {
+        "first": first,
+        "second": second,
+        "datasets": tuple(filter(None, (n.strip() for n in (datasets or "").split(",")))),
+        "shots": _numbers(shots) if shots else (),
+    }
+
+
 def _transfers(given: str | Sequence[str]) -> tuple[str, ...]:
     texts = given.split(",") if isinstance(given, str) else [str(text) for text in given]
     names = [str(Transfer.parse(text)) for text in texts if text.strip()]

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchmark.predictions import LandmarkErrors
 from benchmark.store import Store
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Snapshot(Store):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._derived: dict[str, Any] = {}
+        self._errors: dict[str, LandmarkErrors] = {}
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def cells(self) -> list[CellRecord]:
         """All readable cells, in the order of :meth:`Store.cells`."""
@@ -40,6 +43,17 @@ class Snapshot(Store):
     def environments(self) -> dict[str, EnvironmentRecord]:
         """The environments by id."""
         return dict(self._environments)
+
+    def errors(self, key: str) -> LandmarkErrors:
+        """The errors of a cell; the names that cells have in common are kept once."""
+        if key not in self._errors:
+            read = super().errors(key)
+            self._errors[key] = LandmarkErrors(
+                self._names.setdefault(read.image_ids, read.image_ids),
+                self._names.setdefault(read.landmarks, read.landmarks),
+                read.values,
+            )
+        return self._errors[key]
 
     def derived(self, name: str, make: Callable[[], T]) -> T:
         """What ``make`` gives, made once a name."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from benchmark.errors import StoreError
+from benchmark.predictions import LandmarkErrors, read_errors
 from benchmark.schema import (
     CellRecord,
     DatasetRecord,
@@ -84,10 +85,13 @@ class Store:
     Attributes:
         root: The folder.
         problems: Sentences about files that could not be read, gathered while reading.
+        margin: The margin of practical equivalence that reports take, in the datasets' unit;
+            where None, that of the last run that declared one.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.margin: float | None = None
         self.problems: list[str] = []
 
     def ensure_writable(self) -> None:
@@ -170,6 +174,10 @@ class Store:
             StoreError: The file is missing or damaged.
         """
         return self._table(self.root / "cells" / key / "predictions.parquet")
+
+    def errors(self, key: str) -> LandmarkErrors:
+        """The errors of a cell, in the dataset's unit; StoreError where the file cannot be read."""
+        return read_errors(self.root / "cells" / key / "predictions.parquet")
 
     def history(self, kind: str, key: str) -> pd.DataFrame:
         """Loss and learning rate by step; ``kind`` is ``cells`` or ``pretrained``."""

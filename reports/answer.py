@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.reports.columns import format_error, format_percent, threshold_key
+from benchmark.reports.evidence import SIGNIFICANCE
 from benchmark.reports.tables import WHOLE, LeaderboardTable, Row
+
+NAMED = 4
+"""So many rows that cannot be told apart are named."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,9 @@ def _gain(table: LeaderboardTable, best: Row, control: Row | None) -> str:
         return f"{sentence}; {_random(control)} reaches {_error(table, control)}."
     gain = best.number("gain") or 0.0
     less = f"{abs(gain):.0f}\u00a0% {'less' if gain >= 0 else 'more'}"
+    interval = best.intervals.get("gain")
+    if interval is not None and gain >= 0:
+        less += f" (95\u00a0% interval {interval.low:.0f} to {interval.high:.0f}\u00a0%)"
     return f"{sentence}, {less} than the {_error(table, control)} of {_random(control)}."
 
 
@@ -118,46 +125,87 @@ def _no_gain(table: LeaderboardTable, control: Row, best: Row) -> str:
     )
 
 
-def _caveats(table: LeaderboardTable, tables: Sequence[LeaderboardTable]) -> list[str]:
+def _certainty(table: LeaderboardTable) -> Iterator[str]:
+    """Whether the first row is better than scratch, and which rows may be as good as it."""
+    best = table.ranked[0]
+    control = table.control_of(best)
+    pair = table.pair(best.identity, control.identity) if control else None
+    if pair is not None and control is not best:
+        p = f"p = {pair.adjusted_p:.3f}" if pair.adjusted_p >= 0.001 else "p below 0.001"
+        if pair.comparison.verdict == "equivalent":
+            yield f"It is equal to scratch within the declared margin ({_margin(table)})."
+        elif pair.adjusted_p < SIGNIFICANCE:
+            yield f"That it is better than scratch is more than chance ({p} after Holm)."
+        else:
+            yield f"Whether it is better than scratch, the data cannot tell ({p} after Holm)."
+    pairs = {row.identity: table.pair(best.identity, row.identity) for row in table.ranked[1:]}
+    known = {identity: pair for identity, pair in pairs.items() if pair is not None}
+    tied = [
+        row
+        for row in table.ranked[1:]
+        if row.identity in known and known[row.identity].adjusted_p >= SIGNIFICANCE
+    ]
+    if tied:
+        names = [_name(table, row) for row in tied[:NAMED]]
+        more = len(tied) - len(names)
+        others = ", ".join(names) + (f" and {more} more" if more else "")
+        yield f"Cannot be told apart from it: {others}."
+    elif known:
+        yield "It differs from every other row by more than chance."
+
+
+def _margin(table: LeaderboardTable) -> str:
+    return f"{table.margin or 0:g}\u00a0{table.group.unit}".strip()
+
+
+def _caveats(table: LeaderboardTable, tables: Sequence[LeaderboardTable]) -> Iterator[str]:
     seeds = {len(row.done) for row in table.ranked}
-    caveats = []
     floor, lowest = table.reference("floor"), table.ranked[0].number("mre")
     if floor is not None and lowest is not None and lowest >= floor:
-        caveats.append(
+        yield (
             "Even the lowest error is no better than that of the mean shape, which does not look "
             "at the image: nothing useful has been learnt, so the order means nothing."
         )
+    yield from _certainty(table)
     if seeds == {1}:
-        caveats.append(
-            "One seed: another draw of the labelled images can change the order, and nothing here "
-            "has been tested for significance."
+        yield (
+            "One seed: all of this holds for one draw of the labelled images and one training; "
+            "another can change the order."
         )
     else:
         count = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
-        caveats.append(
-            f"{count} seeds: the spread between seeds is shown, but no difference here has been "
-            "tested for significance."
-        )
+        yield f"{count} seeds: intervals and p values are for new seeds and new images."
+    yield from _advice(table)
     if table.group.synthetic:
-        caveats.append(
+        yield (
             "Synthetic images: the order of the methods need not be the same on radiographs of "
             "patients."
         )
     if len(table.backbones()) > 1:
-        caveats.append(
+        yield (
             "More than one network: compare methods within a network; between networks the "
             "architecture differs as well."
         )
     if len(table.transfers()) > 1:
-        caveats.append(
+        yield (
             "More than one transfer: compare methods within a transfer; between transfers, what "
             "was taken over and what was trained differ as well."
         )
     failed = sum(len(row.failed) for t in tables for row in t.rows)
     if failed:
         total = failed + sum(len(row.done) for t in tables for row in t.rows)
-        caveats.append(f"{failed} of {total} cells failed; the reasons are listed below.")
-    return caveats
+        yield f"{failed} of {total} cells failed; the reasons are listed below."
+
+
+def _advice(table: LeaderboardTable) -> Iterator[str]:
+    """What would have to be run to tell the best row from the next."""
+    if len(table.ranked) < 2:
+        return
+    pair = table.pair(table.ranked[0].identity, table.ranked[1].identity)
+    if pair is not None and pair.adjusted_p >= SIGNIFICANCE:
+        from benchmark.statistics.power import advice
+
+        yield f"First against second: {advice(pair.comparison.components).text(table.group.unit)}"
 
 
 def _figures(table: LeaderboardTable, best: Row) -> list[Figure]:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmark.reports.columns import Value, threshold_key
+from benchmark.reports.evidence import with_evidence
+from benchmark.reports.notes import notes, references
 from benchmark.reports.recipes import (
     Recipe,
     conditions_of,
     flatten,
     recipes_of,
-    shares_pretraining,
     variant_names,
 )
 from benchmark.reports.tables import (
     CONTROL,
-    WHOLE,
     DatasetGroup,
     Identity,
     LeaderboardTable,
-    Reference,
     Row,
     is_done,
 )
-from benchmark.transfer import explain
+from benchmark.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord, DatasetRecord, PretrainingRecord
@@ -41,15 +41,27 @@ def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
 def build_tables(
     store: Store, cells: Iterable[CellRecord] | None = None
 ) -> tuple[LeaderboardTable, ...]:
-    """The leaderboard: one table for each dataset and number of shots.
+    """The leaderboard with its evidence: one table for each dataset and number of shots.
 
     Args:
-        store: Where datasets and pretrainings are looked up.
+        store: Where datasets, pretrainings and errors are looked up.
         cells: The cells to show; all of the store where None.
     """
+    if cells is None and isinstance(store, Snapshot):
+        return store.derived("tables", lambda: _with_notes(store, store.cells()))
+    return _with_notes(store, store.cells() if cells is None else cells)
+
+
+def _with_notes(store: Store, cells: Iterable[CellRecord]) -> tuple[LeaderboardTable, ...]:
+    judged = with_evidence(store, _plain_tables(store, cells))
+    return tuple(dataclasses.replace(table, notes=tuple(notes(table))) for table in judged)
+
+
+def _plain_tables(store: Store, cells: Iterable[CellRecord]) -> list[LeaderboardTable]:
+    """The tables with what single cells say: means over seeds, nothing between rows but gains."""
     pretrainings = {record.key: record for record in store.pretrainings()}
     tables = []
-    for group in dataset_groups(store, store.cells() if cells is None else cells):
+    for group in dataset_groups(store, cells):
         recipes = recipes_of(group.cells)
         variants = variant_names(group.cells, recipes)
         for shots in sorted({cell.labels.shots for cell in group.cells}):
@@ -59,7 +71,7 @@ def build_tables(
                 rows[recipes[cell.key], variants[cell.key]].append(cell)
             named = [(variant, row) for (_, variant), row in rows.items()]
             tables.append(_table(group, shots, members, named, pretrainings))
-    return tuple(tables)
+    return tables
 
 
 def dataset_groups(store: Store, cells: Iterable[CellRecord]) -> list[DatasetGroup]:
@@ -143,9 +155,7 @@ def _table(
         for variant, members in named
     ]
     rows.sort(key=lambda row: (row.number("mre") is None, row.number("mre") or 0.0, row.identity))
-    return LeaderboardTable(
-        group, shots, tuple(rows), _references(group, cells), tuple(_notes(rows))
-    )
+    return LeaderboardTable(group, shots, tuple(rows), references(group, cells))
 
 
 def _row(
@@ -173,6 +183,9 @@ def _row(
         "pretraining_seconds": lambda c: _pretraining_seconds(c, pretrainings),
         "finetuning_seconds": lambda c: c.timings.finetuning_seconds,
         "parameters": lambda c: c.parameters,
+        "multiply_adds": lambda c: c.multiply_adds,
+        "images_seen": lambda c: _images_seen(c, pretrainings),
+        "energy": lambda c: _watt_hours(c, pretrainings),
     }
     for threshold in thresholds:
         readers[threshold_key(threshold)] = _sdr_reader(threshold)
@@ -199,6 +212,19 @@ def _pretraining_seconds(
     return seconds if seconds > 0 else None
 
 
+def _images_seen(cell: CellRecord, pretrainings: Mapping[str, PretrainingRecord]) -> float | None:
+    record = pretrainings.get(cell.pretraining_key or "")
+    return (cell.images_seen + (record.images_seen if record else 0)) or None
+
+
+def _watt_hours(cell: CellRecord, pretrainings: Mapping[str, PretrainingRecord]) -> float | None:
+    """The energy of both stages; None where either was computed on a machine that does not tell."""
+    records = [cell, *filter(None, [pretrainings.get(cell.pretraining_key or "")])]
+    joules = [record.energy_joules for record in records]
+    known = [value for value in joules if value is not None]
+    return sum(known) / 3600 if len(known) == len(joules) else None
+
+
 def _gain(done: Sequence[CellRecord], controls: Mapping[str, Mapping[int, float]]) -> float | None:
     """100 * (1 - MRE / MRE of scratch), over the seeds that both have finished."""
     pairs = []
@@ -209,65 +235,3 @@ def _gain(done: Sequence[CellRecord], controls: Mapping[str, Mapping[int, float]
     if not pairs or sum(control for _, control in pairs) == 0:
         return None
     return 100.0 * (1.0 - sum(mre for mre, _ in pairs) / sum(control for _, control in pairs))
-
-
-def _references(group: DatasetGroup, cells: Sequence[CellRecord]) -> tuple[Reference, ...]:
-    # The mean shape depends on the draw alone, so each seed counts once.
-    floors = {cell.labels.seed: cell.floor for cell in cells if cell.floor}
-    references = []
-    if floors:
-        values: dict[str, Value] = {"mre": statistics.fmean(floor.mre for floor in floors.values())}
-        for threshold in group.thresholds:
-            known = [
-                f.sdr[str(float(threshold))]
-                for f in floors.values()
-                if str(float(threshold)) in f.sdr
-            ]
-            values[threshold_key(threshold)] = statistics.fmean(known) if known else None
-        references.append(
-            Reference(
-                "floor",
-                "Mean shape (floor)",
-                "Predicts the average of the labelled shots for every image, without looking.",
-                values,
-            )
-        )
-    distance = group.record.annotator_distance if group.record else None
-    if distance is not None:
-        references.append(
-            Reference(
-                "annotators",
-                "Between annotators",
-                "Mean distance between two people who annotated the same test images.",
-                {"mre": float(distance)},
-            )
-        )
-    return tuple(references)
-
-
-def _notes(rows: Sequence[Row]) -> Iterable[str]:
-    counts = {len(row.done) for row in rows if row.done}
-    if counts == {1}:
-        yield "One seed: no spread can be given."
-    elif len(counts) == 1:
-        yield f"MRE: mean ± standard deviation over {counts.pop()} seeds."
-    elif counts:
-        yield "MRE: mean ± standard deviation over the seeds in the last column."
-    if len({tuple(cell.labels.seed for cell in row.done) for row in rows if row.done}) > 1:
-        yield "Rows rest on different seeds, so compare them with care."
-    if any(shares_pretraining(cell) for row in rows for cell in row.done):
-        yield "Seeds share one pretraining, so the spread leaves its variance out."
-    done = [cell for row in rows for cell in row.done]
-    if any(cell.spec.get("protocol", {}).get("selection") == "val" for cell in done):
-        yield "Weights were chosen on labelled validation images, which few-shot users lack."
-    if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
-        yield "The pool may hold films of test images (--allow-leaks)."
-    transfers = {row.identity.transfer for row in rows}
-    if transfers - {WHOLE}:
-        yield explain(transfers)
-    failed = sum(len(row.failed) for row in rows)
-    if failed:
-        yield (
-            f"{failed} of {failed + sum(len(row.done) for row in rows)} cells failed; "
-            "a row's numbers leave its failed seeds out."
-        )

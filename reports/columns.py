@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from benchmark.statistics.results import Interval
 
 Direction = Literal["lower", "higher"]
 Value = float | str | None
@@ -41,6 +44,11 @@ def format_seconds(value: float) -> str:
     return f"{value:.1f} s" if 0 < value < 9.95 else f"{value:.0f} s"
 
 
+def format_energy(value: float) -> str:
+    """An energy in watt-hours to three digits."""
+    return f"{value:.3g}"
+
+
 def format_count(value: float) -> str:
     """A large number to three digits: ``950``, ``12.3 k``, ``2.51 M``."""
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
@@ -62,6 +70,8 @@ class Column:
         format: Turns a value that is not None into text.
         numeric: Whether the column is aligned to the right.
         priority: Columns with a greater number are left out first where the page is narrow.
+        has_interval: Whether rows may have an interval for it.
+        bracketed: Whether the interval stands behind the value where there is one.
     """
 
     key: str
@@ -72,6 +82,8 @@ class Column:
     format: Callable[[Any], str] = str
     numeric: bool = True
     priority: int = 0
+    has_interval: bool = False
+    bracketed: bool = False
 
     def unit_text(self, unit: str) -> str:
         """The unit with the dataset's own filled in."""
@@ -85,14 +97,23 @@ class Column:
         """Title, unit and direction on one line."""
         return f"{self.title} {self.subheading(unit)}".strip()
 
-    def text(self, values: Mapping[str, Value], spreads: Mapping[str, float]) -> str:
-        """The cell's text: empty where there is no value, ``± spread`` where there is one."""
+    def text(self, values: Mapping[str, Value], intervals: Mapping[str, Interval]) -> str:
+        """The cell's text: empty where there is no value, ``value [low, high]`` where it is known.
+
+        Args:
+            values: The row's values by column key.
+            intervals: The row's intervals by column key; those of other columns are ignored.
+        """
         value = values.get(self.key)
         if value is None:
             return ""
         text = self.format(value)
-        spread = spreads.get(self.key)
-        return text if spread is None else f"{text} ± {self.format(spread)}"
+        interval = intervals.get(self.key) if self.bracketed else None
+        return text if interval is None else f"{text} {self.interval_text(interval)}"
+
+    def interval_text(self, interval: Interval) -> str:
+        """The ends of an interval in brackets."""
+        return f"[{self.format(interval.low)}, {self.format(interval.high)}]"
 
 
 METHOD = Column("method", "Method", "The pretraining strategy.", numeric=False)
@@ -109,20 +130,49 @@ VARIANT = Column(
 MRE = Column(
     "mre",
     "MRE",
-    "Mean radial error over all known landmarks of the test images; mean over the seeds.",
+    "Mean radial error over all known landmarks of the test images, mean over the seeds; in "
+    "brackets its 95 % interval for new seeds and new images.",
     "{unit}",
     "lower",
     format_error,
+    has_interval=True,
+    bracketed=True,
+)
+RANK = Column(
+    "rank",
+    "Rank",
+    "The ranks that resampling seeds and images leaves possible, in 95 % of the draws.",
+    priority=2,
+)
+PLACE = Column(
+    "place",
+    "Place",
+    "One more than the number of rows that are better by more than chance (paired over seeds and "
+    "images, p below 0.05 after Holm's correction over all pairs): ties share a place.",
+    direction="lower",
+    format=format_count,
+    priority=1,
 )
 GAIN = Column(
     "gain",
     "Gain",
     "How much lower MRE is than that of scratch on the same backbone and seeds, under the same "
-    "transfer, in percent.",
+    "transfer, in percent; in brackets its 95 % interval.",
     "%",
     "higher",
     format_gain,
     priority=1,
+    has_interval=True,
+    bracketed=True,
+)
+LABELS_SAVED = Column(
+    "labels_saved",
+    "Labels saved",
+    "How many more labelled images scratch needs for the same error, read off its curve over the "
+    "numbers of shots that were run, with its 95 % interval.",
+    "images",
+    "higher",
+    priority=4,
 )
 MEDIAN = Column(
     "median",
@@ -170,6 +220,29 @@ PARAMETERS = Column(
     format=format_count,
     priority=6,
 )
+MULTIPLY_ADDS = Column(
+    "multiply_adds",
+    "Multiply-adds",
+    "Multiply-adds of the detector on one image at the working size.",
+    format=format_count,
+    priority=7,
+)
+IMAGES_SEEN = Column(
+    "images_seen",
+    "Images seen",
+    "Images drawn in both stages, repeats counted.",
+    format=format_count,
+    priority=7,
+)
+ENERGY = Column(
+    "energy",
+    "Energy",
+    "Energy of both stages where the machine tells it, divided by the workers that shared it.",
+    "Wh",
+    "lower",
+    format_energy,
+    priority=7,
+)
 
 
 def sdr_columns(thresholds: Sequence[float]) -> tuple[Column, ...]:
@@ -183,6 +256,7 @@ def sdr_columns(thresholds: Sequence[float]) -> tuple[Column, ...]:
             "higher",
             format_percent,
             priority=1 if place == 0 else 2,
+            has_interval=True,
         )
         for place, threshold in enumerate(thresholds)
     )
@@ -196,12 +270,22 @@ def leaderboard_columns(thresholds: Sequence[float]) -> tuple[Column, ...]:
         TRANSFER,
         VARIANT,
         MRE,
+        RANK,
+        PLACE,
         GAIN,
+        LABELS_SAVED,
         *sdr_columns(thresholds),
         MEDIAN,
         P95,
         PRETRAINING_TIME,
         FINETUNING_TIME,
         PARAMETERS,
+        MULTIPLY_ADDS,
+        IMAGES_SEEN,
+        ENERGY,
         SEEDS,
     )
+
+
+# Left out of a table in which no row has a value.
+OPTIONAL = (VARIANT, RANK, PLACE, LABELS_SAVED, MULTIPLY_ADDS, IMAGES_SEEN, ENERGY)

@@ -1,8 +1,9 @@
-"""The gallery: predictions and truth drawn over radiographs, from good to bad."""
+"""The gallery: which predictions are shown over which radiographs, from good to bad."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,39 +11,18 @@ import numpy as np
 
 from benchmark.errors import StoreError
 from benchmark.reports.columns import format_error
+from benchmark.reports.overlays import Overlay, overlay
 from benchmark.reports.tables import LeaderboardTable, Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.reports.pictures import Picture, PreviewLibrary
+    from benchmark.predictions import LandmarkErrors
+    from benchmark.reports.pictures import PreviewLibrary
     from benchmark.store import Store
 
 MOST_PANELS = 24
 ROLES = ("Best", "Median", "Worst")
-
-
-@dataclass(frozen=True)
-class Overlay:
-    """One radiograph with its landmarks; the paths are in px of the embedded picture.
-
-    Attributes:
-        picture: The radiograph.
-        role: Best, median or worst.
-        caption: Which image it is and how large its error.
-        alternative: The same for those who cannot see it.
-        truth: SVG path of rings at the true landmarks.
-        prediction: SVG path of crosses at the predicted landmarks.
-        lines: SVG path of lines from truth to prediction.
-    """
-
-    picture: Picture
-    role: str
-    caption: str
-    alternative: str
-    truth: str
-    prediction: str
-    lines: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +33,7 @@ class Panel:
         identifier: Unique in the page.
         table: The table's place among all tables of the report.
         label: The row's name.
+        landmarks: JSON: the names of the landmarks, in the order of the overlays' points.
         own: The best, median and worst image of this row.
         shared: The images that are best, median and worst over all rows of the table.
     """
@@ -60,6 +41,7 @@ class Panel:
     identifier: str
     table: int
     label: str
+    landmarks: str
     own: tuple[Overlay, ...]
     shared: tuple[Overlay, ...]
 
@@ -88,10 +70,18 @@ class PredictionReader:
 
     def errors(self, row: Row) -> np.ndarray:
         """(points,) errors of all seeds of a row in the dataset's unit, known points only."""
-        frames = (self.read(cell.key) for cell in row.done)
-        values = [frame["error"].to_numpy(float) for frame in frames if frame is not None]
-        joined = np.concatenate(values) if values else np.empty(0)
-        return joined[np.isfinite(joined)]
+        found = [np.empty(0)]
+        for cell in row.done:
+            try:
+                found.append(_known(self._store.errors(cell.key)))
+            except StoreError as error:
+                self.problems.append(str(error))
+        return np.concatenate(found)
+
+
+def _known(errors: LandmarkErrors) -> np.ndarray:
+    values = errors.values  # noqa: PD011 (not a table of pandas)
+    return values[np.isfinite(values)]
 
 
 def build_panels(
@@ -104,10 +94,21 @@ def build_panels(
     for place, table in sorted(enumerate(tables), key=lambda t: -t[1].shots):
         dataset = table.group.identity
         room = MOST_PANELS - shown.get(dataset, 0)
-        made = _table_panels(place, table, table.ranked[:room], reader, previews)
+        made = list(_table_panels(place, table, table.ranked[:room], reader, previews))
         shown[dataset] = shown.get(dataset, 0) + len(made)
         panels += made
     return sorted(panels, key=lambda panel: panel.table)
+
+
+def gallery_choices(
+    tables: Sequence[LeaderboardTable], panels: Sequence[Panel]
+) -> list[tuple[int, str, list[Panel]]]:
+    """The tables that have panels: place, title and panels, most labels of each dataset first."""
+    places = sorted(
+        {panel.table for panel in panels},
+        key=lambda place: (tables[place].group.identity, -tables[place].shots),
+    )
+    return [(p, tables[p].title, [panel for panel in panels if panel.table == p]) for p in places]
 
 
 def _table_panels(
@@ -116,33 +117,39 @@ def _table_panels(
     rows: Sequence[Row],
     reader: PredictionReader,
     previews: PreviewLibrary,
-) -> list[Panel]:
-    ranked: list[tuple[Row, pd.Series[float]]] = []
+) -> Iterator[Panel]:
+    ranked: list[tuple[Row, pd.DataFrame, pd.Series[float]]] = []
     for row in rows:
         frame = reader.read(row.done[0].key)
         if frame is not None:
-            ranked.append((row, image_errors(frame)))
+            ranked.append((row, frame, image_errors(frame)))
     if not ranked:
-        return []
-    everyone = sum((errors for _, errors in ranked[1:]), start=ranked[0][1]) / len(ranked)
-    panels = []
-    for number, (row, errors) in enumerate(ranked):
+        return
+    everyone = sum((errors for *_, errors in ranked[1:]), start=ranked[0][2]) / len(ranked)
+    for number, (row, frame, errors) in enumerate(ranked):
         cell = row.done[0]
-        frame = reader.read(cell.key)
-        if frame is None or cell.dataset_key is None:
+        if cell.dataset_key is None:
             continue
-        views = []
-        for ordering in (errors, everyone.dropna()):
-            chosen = choose_images(ordering, previews.image_ids(cell.dataset_key))
-            drawn = (
-                _overlay(frame, image_id, role, cell.dataset_key, errors, table, previews)
-                for role, image_id in chosen
+        landmarks = list(dict.fromkeys(frame["landmark"].astype(str)))
+        previewed = previews.image_ids(cell.dataset_key)
+        own, shared = (
+            tuple(
+                _overlays(
+                    choose_images(ordering, previewed),
+                    frame,
+                    errors,
+                    landmarks,
+                    cell.dataset_key,
+                    table.group.unit,
+                    previews,
+                )
             )
-            views.append(tuple(overlay for overlay in drawn if overlay is not None))
-        if views[0]:
+            for ordering in (errors, everyone.dropna())
+        )
+        if own:
             label = row.name if len(row.done) == 1 else f"{row.name}, seed {cell.labels.seed}"
-            panels.append(Panel(f"panel-{place}-{number}", place, label, views[0], views[1]))
-    return panels
+            names = json.dumps(landmarks, ensure_ascii=False)
+            yield Panel(f"panel-{place}-{number}", place, label, names, own, shared)
 
 
 def image_errors(frame: pd.DataFrame) -> pd.Series[float]:
@@ -159,68 +166,29 @@ def choose_images(errors: pd.Series[float], previewed: Sequence[str]) -> list[tu
     return list(zip(ROLES, (ids[0], ids[(len(ids) - 1) // 2], ids[-1]), strict=True))
 
 
-def _overlay(
+def _overlays(
+    chosen: Sequence[tuple[str, str]],
     frame: pd.DataFrame,
-    image_id: str,
-    role: str,
-    dataset_key: str,
     errors: pd.Series[float],
-    table: LeaderboardTable,
+    landmarks: Sequence[str],
+    dataset_key: str,
+    unit: str,
     previews: PreviewLibrary,
-) -> Overlay | None:
-    picture = previews.picture(dataset_key, image_id)
-    points = frame[frame["image_id"].astype(str) == image_id]
-    if picture is None or points.empty or image_id not in errors.index:
-        return None
-    unit = table.group.unit
+) -> Iterator[Overlay]:
+    """The drawings of the chosen images of one cell; those without a picture are left out."""
+    for role, image_id in chosen:
+        picture = previews.picture(dataset_key, image_id)
+        rows = frame[frame["image_id"].astype(str) == image_id]
+        if picture is not None and not rows.empty and image_id in errors.index:
+            caption = _caption(image_id, rows, errors, unit)
+            yield overlay(rows, landmarks, picture, role, caption)
+
+
+def _caption(image_id: str, rows: pd.DataFrame, errors: pd.Series[float], unit: str) -> str:
     error = float(errors[image_id])
     place = int((errors < error).sum()) + 1
-    worst = points.sort_values("error", ascending=False, na_position="last").iloc[0]
-    caption = (
+    worst = rows.sort_values("error", ascending=False, na_position="last").iloc[0]
+    return (
         f"{image_id}: mean {format_error(error)} {unit}, place {place} of {len(errors)}; "
         f"furthest {worst['landmark']}, {format_error(float(worst['error']))} {unit}"
-    )
-    truth = to_picture(points[["x_true", "y_true"]].to_numpy(float), picture)
-    predicted = to_picture(points[["x", "y"]].to_numpy(float), picture)
-    size = max(picture.width, picture.height) / 90
-    known = np.isfinite(truth).all(1) & np.isfinite(predicted).all(1)
-    return Overlay(
-        picture=picture,
-        role=role,
-        caption=caption,
-        alternative=f"{role} radiograph with truth and prediction. {caption}.",
-        truth=_rings(truth[np.isfinite(truth).all(1)], size),
-        prediction=_crosses(predicted[np.isfinite(predicted).all(1)], 0.8 * size),
-        lines=_segments(truth[known], predicted[known]),
-    )
-
-
-def to_picture(points: np.ndarray, picture: Picture) -> np.ndarray:
-    """Native px to px of the picture; in both, pixel centres have whole coordinates.
-
-    Args:
-        points: (n, 2) x and y in native px.
-        picture: The embedded picture and its native frame.
-
-    Returns:
-        (n, 2) x and y in px of the picture.
-    """
-    scale = (picture.width / picture.native_width, picture.height / picture.native_height)
-    return np.asarray((points + 0.5) * np.asarray(scale) - 0.5)
-
-
-def _rings(points: np.ndarray, radius: float) -> str:
-    r = f"{radius:.1f}"
-    back = f"a{r} {r} 0 1 0 {2 * radius:.1f} 0a{r} {r} 0 1 0 {-2 * radius:.1f} 0"
-    return "".join(f"M{x - radius:.1f} {y:.1f}{back}" for x, y in points)
-
-
-def _crosses(points: np.ndarray, arm: float) -> str:
-    stroke = f"l{2 * arm:.1f} {2 * arm:.1f}m0 {-2 * arm:.1f}l{-2 * arm:.1f} {2 * arm:.1f}"
-    return "".join(f"M{x - arm:.1f} {y - arm:.1f}{stroke}" for x, y in points)
-
-
-def _segments(starts: np.ndarray, ends: np.ndarray) -> str:
-    return "".join(
-        f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for (a, b), (c, d) in zip(starts, ends, strict=True)
     )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
 from typing import TYPE_CHECKING, Any
 
 from benchmark.plugins import Report
 from benchmark.reports import answer as first_screen
-from benchmark.reports import curves, facts, figures
+from benchmark.reports import curves, facts, figures, html_table, inline
 from benchmark.reports.building import build_tables
-from benchmark.reports.gallery import Panel, PredictionReader, build_panels
+from benchmark.reports.gallery import PredictionReader, build_panels, gallery_choices
 from benchmark.reports.leaderboard import EMPTY
+from benchmark.reports.missing import outstanding, table_progress
 from benchmark.reports.pictures import PreviewLibrary
-from benchmark.reports.styles import Styles, palette_css, series_styles
-from benchmark.reports.tables import DatasetGroup, LeaderboardTable, Row
+from benchmark.reports.published import published_beside
+from benchmark.reports.sections import dataset_sections
+from benchmark.reports.styles import palette_css, series_styles
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from benchmark.store import Store
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 # matplotlib's names of markers as SVG paths in a box of 16 x 16 px, for the legends.
 MARKER_PATHS = {
@@ -39,18 +37,8 @@ MARKER_PATHS = {
     "p": "M8 3.4l4.6 3.3-1.75 5.4h-5.7L3.4 6.7z",
 }
 
-
-@dataclass(frozen=True)
-class DatasetSection:
-    """Everything the report shows of one dataset's results."""
-
-    identifier: str
-    group: DatasetGroup
-    tables: tuple[tuple[int, LeaderboardTable], ...]
-    series: tuple[Row, ...]
-    efficiency: str
-    cumulative: str
-    cumulative_title: str
+SMALLEST_SCALE = 0.8
+"""Figures are drawn with text of 10 px; smaller than 8 px it cannot be read."""
 
 
 class HtmlReport(Report):
@@ -70,37 +58,50 @@ def _environment() -> Environment:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(inline.TEMPLATES),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals["inline"] = _inline
+    environment.globals |= {
+        "inline": inline.inline,
+        "script": inline.script,
+        "policy": inline.policy(),
+        "first_script": inline.FIRST_SCRIPT,
+        "scripts": inline.SCRIPTS,
+        "style_sheets": inline.STYLES,
+        "palette": palette_css,
+        "marker_paths": MARKER_PATHS,
+        "board": html_table,
+        "data_facts": facts.data_facts,
+        "published_beside": published_beside,
+        "least_width": _least_width,
+    }
     return environment
 
 
-def _inline(name: str) -> str:
-    """A file of the templates' folder as it is: the style sheet and the script."""
-    from markupsafe import Markup
-
-    # Nothing from a store goes through here.
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704
+def _least_width(svg: str) -> int:
+    """The width in px below which a figure scrolls rather than shrinks, so that it can be read."""
+    box = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+)', svg)
+    return round(SMALLEST_SCALE * float(box.group(1))) if box else 0
 
 
 def _context(store: Store) -> dict[str, Any]:
     cells = store.cells()
-    tables = build_tables(store, cells)
+    tables = build_tables(store)
     styles = series_styles(tables)
     reader, previews = PredictionReader(store), PreviewLibrary(store)
     answer = first_screen.answer(tables)
+    panels = build_panels(tables, reader, previews)
+    missing = outstanding(store, cells, tables)
     context: dict[str, Any] = {
         "empty": EMPTY if not cells else "",
         "answer": answer,
         "hero": figures.method_dots(answer.table, styles, "hero") if answer else "",
-        "sections": _sections(tables, styles, reader),
+        "sections": dataset_sections(tables, styles, reader),
         "tables": tables,
-        "panels": build_panels(tables, reader, previews),
+        "gallery": gallery_choices(tables, panels),
         "samples": curves.generated_samples(store, cells, previews),
         "health": facts.health_lines(store.pretrainings(), facts.method_titles(cells)),
         "pretraining_curves": curves.pretraining_curves(store, tables, styles),
@@ -111,11 +112,8 @@ def _context(store: Store) -> dict[str, Any]:
         "environments": facts.environments(store, cells),
         "commands": facts.commands(store),
         "progress": facts.progress(store, cells),
-        "data_facts": facts.data_facts,
-        "gallery_choices": _gallery_choices,
-        "error_bar": _error_bar,
-        "palette": palette_css,
-        "marker_paths": MARKER_PATHS,
+        "missing": missing,
+        "table_progress": table_progress(tables, missing),
         "styles": styles,
         "previews": previews,
         "date": max((cell.finished for cell in cells), default="")[:10],
@@ -125,57 +123,3 @@ def _context(store: Store) -> dict[str, Any]:
         dict.fromkeys([*store.problems, *reader.problems, *previews.problems])
     )
     return context
-
-
-def _sections(
-    tables: Sequence[LeaderboardTable], styles: Styles, reader: PredictionReader
-) -> list[DatasetSection]:
-    """One section a dataset, in the order of the tables."""
-    identities = list(dict.fromkeys(table.group.identity for table in tables))
-    sections = []
-    for number, identity in enumerate(identities):
-        placed = [(p, t) for p, t in enumerate(tables) if t.group.identity == identity]
-        finished = [table for _, table in placed if table.ranked]
-        largest = finished[-1] if finished else None
-        errors = {
-            row.identity: values
-            for row in (largest.ranked if largest else ())
-            if len(values := reader.errors(row))
-        }
-        # Legends in the order of the table with the most labels, then what only others have.
-        rows = {row.identity: row for table in reversed(finished) for row in table.ranked}
-        sections.append(
-            DatasetSection(
-                identifier=f"dataset-{number}",
-                group=placed[0][1].group,
-                tables=tuple(placed),
-                series=tuple(rows.values()),
-                efficiency=figures.label_efficiency(finished, styles, f"efficiency-{number}")
-                if finished
-                else "",
-                cumulative=figures.cumulative_errors(
-                    largest, errors, styles, f"cumulative-{number}"
-                )
-                if largest and errors
-                else "",
-                cumulative_title=f"{largest.shots} labelled images" if largest else "",
-            )
-        )
-    return sections
-
-
-def _gallery_choices(
-    tables: Sequence[LeaderboardTable], panels: Sequence[Panel]
-) -> list[tuple[int, str, list[Panel]]]:
-    """The tables that have panels: place, title and panels, most labels of each dataset first."""
-    places = sorted(
-        {panel.table for panel in panels},
-        key=lambda place: (tables[place].group.identity, -tables[place].shots),
-    )
-    return [(p, tables[p].title, [panel for panel in panels if panel.table == p]) for p in places]
-
-
-def _error_bar(row: Row, table: LeaderboardTable) -> float:
-    """Length of the bar behind a row's MRE: percent of the largest MRE in the table."""
-    largest = max((other.number("mre") or 0.0 for other in table.rows), default=0.0)
-    return round(100 * (row.number("mre") or 0.0) / largest, 1) if largest else 0.0

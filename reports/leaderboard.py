@@ -19,6 +19,7 @@ from benchmark.reports.columns import (
     Column,
     leaderboard_columns,
 )
+from benchmark.reports.published import published_beside
 from benchmark.reports.tables import LeaderboardTable, Reference, Row
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ EMPTY = (
     "--shots 50` computes the first ones."
 )
 GAP = 2
-SMALLEST_NAME = 12
+SMALLEST_NAME = 13
 
 
 def print_leaderboard(
@@ -80,10 +81,15 @@ def fitting_columns(table: LeaderboardTable, width: int) -> dict[Column, int]:
 
 def _column_width(column: Column, table: LeaderboardTable) -> int:
     texts = [column.title, column.subheading(table.group.unit)]
-    texts += [column.text(row.entries, row.spreads) for row in table.rows]
+    texts += [_terminal_text(column, row) for row in table.rows]
     if column is METHOD:
         texts += [reference.title for reference in table.references]
     return max(len(text) for text in texts)
+
+
+def _terminal_text(column: Column, row: Row) -> str:
+    """A cell's text; only the error has its interval beside it, for want of room."""
+    return column.text(row.entries, row.intervals if column is MRE else {})
 
 
 def _print_table(table: LeaderboardTable, console: Console) -> None:
@@ -124,7 +130,7 @@ def _fill(grid: Table, table: LeaderboardTable, columns: Mapping[Column, int]) -
 
     for place, row in enumerate(table.rows):
         style = "bold" if place == 0 and row.done else "red" if not row.done else ""
-        texts = (fold(c.text(row.entries, row.spreads), width) for c, width in columns.items())
+        texts = (fold(_terminal_text(c, row), width) for c, width in columns.items())
         grid.add_row(
             *(Text(text, style=style) for text in texts), end_section=place == len(table.rows) - 1
         )
@@ -169,19 +175,21 @@ def _markdown_table(table: LeaderboardTable) -> Iterable[str]:
     yield _markdown_row(["---:" if column.numeric else ":---" for column in columns])
     for row in table.rows:
         yield _markdown_row(
-            [escape_markdown(column.text(row.entries, row.spreads)) for column in columns]
+            [escape_markdown(column.text(row.entries, row.intervals)) for column in columns]
         )
     for reference in table.references:
         texts = (escape_markdown(_reference_text(column, reference)) for column in columns)
         yield _markdown_row([f"*{text}*" if text else "" for text in texts])
     yield ""
     for note in table.notes:
-        yield f"- {note}"
+        yield f"- {escape_markdown(note)}"
     for reference in table.references:
         yield f"- {reference.title}, not ranked: {reference.explanation}"
     for row in table.rows:
         for sentence in row.failures():
             yield f"- {escape_markdown(sentence)}"
+    for result in published_beside(table):
+        yield f"- Published, not ranked: {escape_markdown(result.sentence)}"
     yield ""
 
 
@@ -208,7 +216,7 @@ def render_csv(store: Store) -> str:
     writer = csv.writer(output, lineterminator="\n")
     context = ["dataset", "data", "shots", "unit", "kind", "method", "title"]
     counts = ["seeds_done", "seeds_failed", "failure"]
-    measured = [name for c in columns for name in ((c.key, "mre_sd") if c is MRE else (c.key,))]
+    measured = [name for column in columns for name in _csv_names(column)]
     writer.writerow([*context, *measured, *counts])
     for table in tables:
         group = table.group
@@ -224,14 +232,24 @@ def render_csv(store: Store) -> str:
     return output.getvalue()
 
 
+def _csv_names(column: Column) -> list[str]:
+    names = [column.key]
+    if column.has_interval:
+        names += [f"{column.key}_low", f"{column.key}_high"]
+    return [*names, "mre_sd"] if column is MRE else names
+
+
 def _csv_values(line: Row | Reference, columns: Sequence[Column]) -> list[object]:
-    spreads = line.spreads if isinstance(line, Row) else {}
+    row = line if isinstance(line, Row) else None
     values: list[object] = []
     for column in columns:
         value = line.entries.get(column.key)
         values.append("" if value is None else value)
+        if column.has_interval:
+            interval = row.intervals.get(column.key) if row else None
+            values += ["", ""] if interval is None else [interval.low, interval.high]
         if column is MRE:
-            values.append(spreads.get(column.key, ""))
+            values.append(row.spreads.get(column.key, "") if row else "")
     return values
 
 

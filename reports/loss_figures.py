@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.reports.svg import (
-    FLOOR,
-    canvas,
-    colour_of,
-    fixed_ticks,
-    line_style,
-    log_ticks,
-    to_svg,
-)
+from benchmark.reports.drawing import Drawing
+from benchmark.reports.scales import fixed_ticks, line_style, log_ticks
+from benchmark.reports.svg import to_svg
 from benchmark.reports.tables import Identity
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
+    from benchmark.reports.palettes import Palette
     from benchmark.reports.styles import Styles
 
 LOSS_POINTS = 120
-TICKS_BY_RANGE = (
-    (8.0, (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)),
-    (40.0, (1.0, 2.0, 5.0)),
-    (float("inf"), (1.0,)),
-)
-"""Largest ratio of the ends of a logarithmic axis, and the steps of a decade that it shows."""
 
 
 @dataclass(frozen=True)
@@ -54,29 +44,44 @@ def loss_curves(
         identifier: Unique in the page.
         reference: The loss of a predictor that has learnt nothing, drawn as a line.
     """
-    with canvas(230, 150) as (figure, axes):
-        for line in lines:
-            style = styles[line.identity]
-            look = {"color": colour_of(style), "ls": line_style(style)}
-            axes.plot(line.steps, line.losses, lw=1.5, **look)
-        values = np.concatenate([line.losses for line in lines])
-        if reference is not None:
-            axes.axhline(reference, color=FLOOR, lw=1.3, ls=(0, (2, 2)))
-            values = np.append(values, reference)
-        if values.min() > 0 and values.max() > 3 * values.min():
-            low, high = float(values.min()) / 1.2, float(values.max()) * 1.2
-            axes.set_yscale("log")
-            axes.set_ylim(low, high)
-            steps = next(steps for most, steps in TICKS_BY_RANGE if high <= most * low)
-            fixed_ticks(axes.yaxis, log_ticks(low, high, steps))
-        axes.set_xlim(left=0)
-        axes.locator_params(axis="x", nbins=4)
-        axes.set_xlabel("step")
-        axes.set_ylabel("loss")
-        ends = ", ".join(
-            f"seed {ln.seed} from {ln.losses[0]:.3g} to {ln.losses[-1]:.3g}" for ln in lines[:12]
-        )
-        return to_svg(figure, identifier, f"Training loss by step: {ends}.")
+    ends = ", ".join(
+        f"seed {ln.seed} from {ln.losses[0]:.3g} to {ln.losses[-1]:.3g}" for ln in lines[:12]
+    )
+    drawing = Drawing(
+        width=230,
+        height=150,
+        description=f"Training loss by step: {ends}.",
+        paint=lambda axes, palette: _paint(axes, palette, lines, styles, reference),
+    )
+    return to_svg(drawing, identifier)
+
+
+def _paint(
+    axes: Axes,
+    palette: Palette,
+    lines: Sequence[LossLine],
+    styles: Styles,
+    reference: float | None,
+) -> None:
+    for line in lines:
+        style = styles[line.identity]
+        look: dict[str, Any] = {"color": palette.colour(style), "ls": line_style(style)}
+        # The mark at the end tells strategies apart whose lines differ in colour alone.
+        look |= {"marker": style.marker, "markevery": [len(line.steps) - 1], "ms": 5, "mew": 0}
+        axes.plot(line.steps, line.losses, lw=1.5, **look)
+    values = np.concatenate([line.losses for line in lines])
+    if reference is not None:
+        axes.axhline(reference, color=palette.floor, lw=1.3, ls=(0, (2, 2)))
+        values = np.append(values, reference)
+    if values.min() > 0 and values.max() > 3 * values.min():
+        low, high = float(values.min()) / 1.2, float(values.max()) * 1.2
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+        fixed_ticks(axes.yaxis, log_ticks(low, high))
+    axes.set_xlim(left=0)
+    axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel("step")
+    axes.set_ylabel("loss")
 
 
 def thin_history(history: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

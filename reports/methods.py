@@ -136,9 +136,9 @@ def _table(table: LeaderboardTable, lines: Sequence[Line]) -> Iterable[str]:
         texts += [identity.variant] if variants else []
         texts += [_trained(origin), origin.source, _cost(known.cost), _number(known.images, ".4g")]
         texts += [_probe(known, ATTRIBUTE_MEAN), _loss(known), _number(known.reference, ".3g")]
-        error = MRE.text(line.row.entries, line.row.spreads)
+        error = MRE.text(line.row.entries, line.row.intervals)
         texts.append(error or ("failed" if line.row.failed else ""))
-        texts.append(SEEDS.text(line.row.entries, line.row.spreads))
+        texts.append(SEEDS.text(line.row.entries, line.row.intervals))
         yield _row(escape_markdown(text) or NOTHING for text in texts)
 
 

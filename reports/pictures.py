@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from benchmark.schema import Preview
     from benchmark.store import Store
 
-LONGEST_PREVIEW = 320
+LONGEST_PREVIEW = 512
 LONGEST_SAMPLES = 900
 JPEG_QUALITY = 84
 

@@ -61,10 +61,15 @@ def series_styles(tables: Iterable[LeaderboardTable]) -> dict[Identity, SeriesSt
         dash = networks.index(row.identity[1:]) + (place if row.control else 0)
         styles[row.identity] = SeriesStyle(
             slot=None if row.control else place % len(LIGHT),
-            marker=("*", "d", "p")[place % 3] if row.control else MARKERS[place % len(MARKERS)],
+            marker=("*", "d", "p")[place % 3] if row.control else _marker(place),
             dashes=DASHES[dash % len(DASHES)],
         )
     return styles
+
+
+def _marker(place: int) -> str:
+    """The marker of the method at this place: where colours come round again, it is another."""
+    return MARKERS[(place + place // len(LIGHT)) % len(MARKERS)]
 
 
 def palette_css(*, dark: bool) -> str:

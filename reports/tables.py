@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark.reports.columns import (
     BACKBONE,
+    OPTIONAL,
     TRANSFER,
-    VARIANT,
     Column,
     Value,
     leaderboard_columns,
@@ -159,6 +159,7 @@ class LeaderboardTable:
         references: Lines that are not ranked.
         notes: Sentences that a reader must know.
         pairs: Every two finished rows that share a seed, once, in the order of the rows.
+        margin: The declared margin of practical equivalence in the dataset's unit, or None.
     """
 
     group: DatasetGroup
@@ -167,6 +168,7 @@ class LeaderboardTable:
     references: tuple[Reference, ...]
     notes: tuple[str, ...] = field(default=())
     pairs: tuple[Pair, ...] = field(default=())
+    margin: float | None = None
 
     @property
     def title(self) -> str:
@@ -196,14 +198,17 @@ class LeaderboardTable:
         ]
         return same[0] if len(same) == 1 and row.number("gain") is not None else None
 
+    def pair(self, first: Identity, second: Identity) -> Pair | None:
+        """The comparison of two rows, in whichever order it was made; None where there is none."""
+        wanted = {first, second}
+        return next((p for p in self.pairs if {p.first, p.second} == wanted), None)
+
     def columns(self, *, keep_backbone: bool = True) -> tuple[Column, ...]:
-        """The columns that say something here: no variant column where there are no variants.
+        """The columns that say something here: none of ``OPTIONAL`` without a value.
 
         Transfers are named as soon as one row does not take over the whole network.
         """
-        empty = set()
-        if not any(row.identity.variant for row in self.rows):
-            empty.add(VARIANT.key)
+        empty = {c.key for c in OPTIONAL if not any(row.entries.get(c.key) for row in self.rows)}
         if self.transfers() <= {WHOLE}:
             empty.add(TRANSFER.key)
         if not keep_backbone and len(self.backbones()) == 1:

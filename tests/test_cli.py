@@ -69,6 +69,7 @@ def test_info_tells_source_options_and_what_is_trained(command_line: CommandLine
         (["--methods", "imagenet", "--backbones", "unet"], ["imagenet", "timm/<name>"]),
         (["--methods", "simclr[temprature=1]"], ["temprature", "temperature"]),
         (["--methods", "simclr[temperature=-1]"], ["temperature=-1"]),
+        (["--margin", "-0.1"], ["margin = -0.1", "greater than or equal to 0"]),
         (["--plugin", "nowhere.py"], ["nowhere.py", "does not exist"]),
         (["--config", "nowhere.toml"], ["nowhere.toml"]),
     ],

@@ -33,6 +33,15 @@ def test_the_command_line_outweighs_the_file_and_set_outweighs_both(tmp_path: Pa
     assert request.protocol.batch_size == load_preset("quick").protocol.batch_size
 
 
+def test_a_margin_is_none_unless_it_is_declared_by_flag_file_or_set(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("margin = 0.25\n")
+    assert run_config({}).margin is None
+    assert run_config({}, file).margin == 0.25
+    assert run_config({"margin": 0.0}, file).margin == 0
+    assert run_config({"margin": 0.1}, file, ["margin=2"]).margin == 2
+
+
 def test_data_roots_are_for_all_datasets_or_for_one_by_name(tmp_path: Path) -> None:
     request = run_config({"data_roots": [str(tmp_path), f"hand={tmp_path}/hand"]})
     assert request.data_roots == {"": tmp_path, "hand": tmp_path / "hand"}
@@ -55,6 +64,10 @@ def test_a_folder_whose_name_holds_an_equals_sign_is_a_folder(tmp_path: Path) ->
         ({}, ["protocol.steps=-3"], ["protocol.steps", "-3"]),
         ({}, ["protocol.steps"], ["path.to.option=value"]),
         ({"device": "tpu"}, [], ["device", "'tpu'"]),
+        ({"margin": -0.1}, [], ["margin = -0.1", "greater than or equal to 0"]),
+        ({"margin": float("nan")}, [], ["margin = nan", "finite"]),
+        ({}, ["margin=inf"], ["margin = inf", "finite"]),
+        ({}, ["margin=thin"], ["margin = 'thin'", "number"]),
     ],
 )
 def test_what_will_not_do_gets_one_sentence(

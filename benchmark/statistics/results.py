@@ -47,7 +47,7 @@ class Components:
         residual_variance: Variance of the residual; NaN for one seed.
         standard_error: Of the mean, for new seeds and new images; with one seed, for new images
             under that same draw of labels and that same initialisation only.
-        degrees_of_freedom: Satterthwaite's.
+        degrees_of_freedom: Of the t distribution by which the mean is judged.
     """
 
     mean: float

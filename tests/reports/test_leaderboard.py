@@ -147,13 +147,13 @@ def test_one_seed_has_no_spread_and_says_so(tmp_path: Path) -> None:
     store = small_store(tmp_path)
     for text in (printed(store, 100), render_markdown(store)):
         assert "±" not in text
-        assert "One seed: no spread can be given." in text
+        assert "One seed: brackets and places hold for new images" in " ".join(text.split())
     line = next(csv.DictReader(io.StringIO(render_csv(store))))
     assert line["mre_sd"] == ""
 
 
 def test_several_seeds_state_what_the_spread_is(store: Store) -> None:
-    assert "mean ± standard deviation over 2 seeds" in printed(store, 100)
+    assert "95 % intervals for new seeds and new images, from 2 seeds" in printed(store, 100)
 
 
 @pytest.mark.parametrize(

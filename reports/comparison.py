@@ -1,0 +1,247 @@
+"""Two strategies against each other: how far apart, how sure, and where they differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmark.errors import UsageError
+from benchmark.reports.building import build_tables
+from benchmark.reports.errors import TableErrors, table_errors
+from benchmark.reports.evidence import SIGNIFICANCE
+from benchmark.reports.tables import WHOLE, LeaderboardTable, Row
+from benchmark.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from benchmark.predictions import LandmarkErrors
+    from benchmark.statistics.results import Comparison, Interval
+    from benchmark.store import Store
+
+LISTED_IMAGES = 6
+
+
+@dataclass(frozen=True)
+class LandmarkDifference:
+    """The difference at one landmark, A minus B.
+
+    Attributes:
+        name: The landmark.
+        difference: In the dataset's unit, with its interval.
+        adjusted_p: After Holm over the landmarks.
+    """
+
+    name: str
+    difference: Interval
+    adjusted_p: float
+
+
+@dataclass(frozen=True)
+class ImageDifference:
+    """The mean errors on one image, over the seeds that both have.
+
+    Attributes:
+        image_id: The test image.
+        first: The error of A in the dataset's unit.
+        second: The error of B.
+    """
+
+    image_id: str
+    first: float
+    second: float
+
+    @property
+    def difference(self) -> float:
+        """A minus B."""
+        return self.first - self.second
+
+
+@dataclass(frozen=True, eq=False)
+class Duel:
+    """Two rows of one table, on the seeds and images that both have.
+
+    Attributes:
+        table: The table.
+        first: Row A.
+        second: Row B.
+        seeds: The seeds that both have.
+        comparison: Of the errors of A minus those of B.
+        landmarks: The landmarks, the greatest difference first.
+        images: All images, the one on which A is most ahead first.
+    """
+
+    table: LeaderboardTable
+    first: Row
+    second: Row
+    seeds: tuple[int, ...]
+    comparison: Comparison
+    landmarks: tuple[LandmarkDifference, ...]
+    images: tuple[ImageDifference, ...]
+
+    def extremes(self, count: int = LISTED_IMAGES) -> tuple[ImageDifference, ...]:
+        """Images where they differ most: half where A is ahead, half where B is, as there are."""
+        ahead = [image for image in self.images if image.difference < 0][: count // 2]
+        behind = [image for image in reversed(self.images) if image.difference > 0]
+        return (*ahead, *behind[: count - len(ahead)])
+
+
+def duels(
+    store: Store,
+    names: tuple[str, str],
+    *,
+    datasets: Sequence[str] = (),
+    shots: Sequence[int] = (),
+) -> list[Duel]:
+    """Compare two strategies in every table that has both.
+
+    Args:
+        store: The store to read.
+        names: What A and B are called: ``method``, or ``method@backbone``, and after a comma a
+            transfer or a variant, as the leaderboard writes them.
+        datasets: Only these, by name; all where empty.
+        shots: Only these; all where empty.
+
+    Raises:
+        UsageError: No row is called so, a name fits several rows, or no table has both rows with
+            a seed in common.
+    """
+    tables = [
+        table
+        for table in build_tables(store)
+        if (not datasets or table.group.name in datasets) and (not shots or table.shots in shots)
+    ]
+    if not any(table.ranked for table in tables):
+        raise UsageError("nothing to compare: no finished cell of these datasets and shots")
+    found = []
+    for table in tables:
+        first, second = (_matching(table, name, tables) for name in names)
+        if first is None or second is None:
+            continue
+        if first is second:
+            raise UsageError(f"{names[0]!r} and {names[1]!r} are the same row: {first.name}")
+        duel = _duel(store, table, first, second)
+        if duel is not None:
+            found.append(duel)
+    if not found:
+        raise UsageError(
+            f"no table has finished cells of both {names[0]!r} and {names[1]!r} with a seed in "
+            "common: `python -m benchmark leaderboard` shows what there is"
+        )
+    return found
+
+
+def _matching(table: LeaderboardTable, name: str, tables: Sequence[LeaderboardTable]) -> Row | None:
+    """The finished row that a name means in a table, or None where the table lacks it."""
+    fits = [row for row in table.ranked if _fits(row, name)]
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        exact = [row for row in fits if row.identity.transfer == WHOLE and not row.identity.variant]
+        if len(exact) == 1:
+            return exact[0]
+        choices = ", ".join(sorted(called(row) for row in fits))
+        raise UsageError(f"{name!r} fits several rows of {table.title}: say which of {choices}")
+    every = sorted({called(row) for t in tables for row in t.ranked})
+    if not any(_fits(row, name) for t in tables for row in t.ranked):
+        methods = sorted({row.identity.method for t in tables for row in t.ranked})
+        hint = did_you_mean(name, [*methods, *every])
+        raise UsageError(f"no row is called {name!r}{hint}; there are: {', '.join(every)}")
+    return None
+
+
+def called(row: Row) -> str:
+    """The name that means this row and no other."""
+    identity = row.identity
+    parts = [f"{identity.method}@{identity.backbone}"]
+    if identity.transfer != WHOLE:
+        parts.append(identity.transfer)
+    if identity.variant:
+        parts.append(identity.variant)
+    return ",".join(parts)
+
+
+def _fits(row: Row, name: str) -> bool:
+    strategy, _, rest = name.partition(",")
+    method, _, backbone = strategy.partition("@")
+    identity = row.identity
+    if method.lower() not in (identity.method.lower(), row.title.lower()):
+        return False
+    if backbone and backbone != identity.backbone:
+        return False
+    wanted = rest.strip()
+    transfer = identity.transfer
+    return wanted in ("", transfer, identity.variant, f"{transfer},{identity.variant}")
+
+
+def _duel(store: Store, table: LeaderboardTable, first: Row, second: Row) -> Duel | None:
+    from benchmark.statistics.comparison import compare
+
+    errors = table_errors(store, (first, second), ())
+    if errors is None or len(errors.rows) < 2:
+        return None
+    seeds = errors.common_seeds(first.identity, second.identity)
+    if not seeds:
+        return None
+    one, other = (errors.rows[row.identity].at(seeds) for row in (first, second))
+    images = [
+        ImageDifference(name, float(a), float(b))
+        for name, a, b in zip(errors.images, one.mean(0), other.mean(0), strict=True)
+    ]
+    return Duel(
+        table=table,
+        first=first,
+        second=second,
+        seeds=seeds,
+        comparison=compare(one, other, errors.weights, table.margin),
+        landmarks=tuple(_landmarks(store, (first, second), seeds, errors)),
+        images=tuple(sorted(images, key=lambda image: image.difference)),
+    )
+
+
+def _landmarks(
+    store: Store, rows: tuple[Row, Row], seeds: Sequence[int], errors: TableErrors
+) -> Iterator[LandmarkDifference]:
+    """One difference a landmark, over the images in which it is known."""
+    from benchmark.statistics.comparison import compare, holm
+
+    cells = [{cell.labels.seed: store.errors(cell.key) for cell in row.done} for row in rows]
+    names = cells[0][seeds[0]].landmarks
+    stacked = [
+        np.stack([_ordered(cell[seed], errors.images, names) for seed in seeds]) for cell in cells
+    ]
+    found = []
+    for place, name in enumerate(names):
+        one, other = (values[:, :, place] for values in stacked)
+        known = np.isfinite(one).all(0) & np.isfinite(other).all(0)
+        if known.any():
+            found.append((name, compare(one[:, known], other[:, known])))
+    adjusted = holm([comparison.p_value for _, comparison in found])
+    differences = [
+        LandmarkDifference(name, comparison.difference, float(p_value))
+        for (name, comparison), p_value in zip(found, adjusted, strict=True)
+    ]
+    yield from sorted(differences, key=lambda d: -abs(d.difference.estimate))
+
+
+def _ordered(cell: LandmarkErrors, images: Sequence[str], landmarks: Sequence[str]) -> np.ndarray:
+    """(images, landmarks) the errors of a cell in the given order."""
+    row: Mapping[str, int] = {name: place for place, name in enumerate(cell.image_ids)}
+    column = {name: place for place, name in enumerate(cell.landmarks)}
+    return cell.values[np.ix_([row[i] for i in images], [column[n] for n in landmarks])]
+
+
+def sentence(duel: Duel) -> str:
+    """What the comparison says, in one sentence."""
+    comparison, unit = duel.comparison, duel.table.group.unit
+    difference = comparison.difference
+    first, second = duel.first.name, duel.second.name
+    size = f"{abs(difference.estimate):.3g} {unit}".strip()
+    if comparison.verdict == "equivalent":
+        margin = f"the declared margin of {comparison.margin:g} {unit}".strip()
+        return f"{first} and {second} are equal within {margin}."
+    if comparison.verdict == "undecided" or comparison.p_value >= SIGNIFICANCE:
+        return f"The data cannot tell {first} from {second}; they differ by {size} on average."
+    better, worse = (first, second) if difference.estimate < 0 else (second, first)
+    return f"{better} has the lower error, by {size} on average, than {worse}."

@@ -1,0 +1,115 @@
+"""What stands under a table: lines that are not ranked, and what a reader must know of it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from benchmark.reports.columns import Value, format_error, threshold_key
+from benchmark.reports.recipes import shares_pretraining
+from benchmark.reports.tables import WHOLE, DatasetGroup, LeaderboardTable, Reference
+from benchmark.transfer import explain
+
+if TYPE_CHECKING:
+    from benchmark.schema import CellRecord
+
+
+def references(group: DatasetGroup, cells: Sequence[CellRecord]) -> tuple[Reference, ...]:
+    """The lines under a table: the mean shape as the floor, and the annotators' distance."""
+    # The mean shape depends on the draw alone, so each seed counts once.
+    floors = {cell.labels.seed: cell.floor for cell in cells if cell.floor}
+    references = []
+    if floors:
+        values: dict[str, Value] = {"mre": statistics.fmean(floor.mre for floor in floors.values())}
+        for threshold in group.thresholds:
+            known = [
+                f.sdr[str(float(threshold))]
+                for f in floors.values()
+                if str(float(threshold)) in f.sdr
+            ]
+            values[threshold_key(threshold)] = statistics.fmean(known) if known else None
+        references.append(
+            Reference(
+                "floor",
+                "Mean shape (floor)",
+                "Predicts the average of the labelled shots for every image, without looking.",
+                values,
+            )
+        )
+    distance = group.record.annotator_distance if group.record else None
+    if distance is not None:
+        references.append(
+            Reference(
+                "annotators",
+                "Between annotators",
+                "Mean distance between two people who annotated the same test images.",
+                {"mre": float(distance)},
+            )
+        )
+    return tuple(references)
+
+
+def notes(table: LeaderboardTable) -> Iterator[str]:
+    """What a reader of the table must know, one sentence each."""
+    yield from _certainty(table)
+    done = [cell for row in table.ranked for cell in row.done]
+    if len({tuple(cell.labels.seed for cell in row.done) for row in table.ranked}) > 1:
+        yield "Rows rest on different seeds: they are compared on the seeds that both have."
+    if any(shares_pretraining(cell) for cell in done):
+        yield "Seeds share one pretraining, so the intervals leave its variance out."
+    if any(cell.spec.get("protocol", {}).get("selection") == "val" for cell in done):
+        yield "Weights were chosen on labelled validation images, which few-shot users lack."
+    if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
+        yield "The pool may hold films of test images (--allow-leaks)."
+    if table.transfers() - {WHOLE}:
+        yield explain(table.transfers())
+    yield from _failures(table)
+
+
+def _certainty(table: LeaderboardTable) -> Iterator[str]:
+    seeds = {len(row.done) for row in table.ranked}
+    judged = any(row.intervals for row in table.ranked)
+    if not judged or not seeds:
+        return
+    if seeds == {1}:
+        yield (
+            "One seed: brackets and places hold for new images, but for this one draw of labelled "
+            "images and this one training; another can change the order. More seeds (--seeds 5) "
+            "tell."
+        )
+    else:
+        count = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
+        yield f"Brackets: 95 % intervals for new seeds and new images, from {count} seeds."
+    if table.pairs:
+        yield (
+            "Place: one more than the number of rows that are better by more than chance (paired, "
+            "p below 0.05 after Holm over all pairs), so ties share a place."
+        )
+    if table.margin is not None:
+        equal = sum(pair.comparison.verdict == "equivalent" for pair in table.pairs)
+        yield (
+            f"Declared margin {table.margin:g} {table.group.unit}: {equal} of {len(table.pairs)} "
+            "pairs are equal within it."
+        )
+
+
+def _failures(table: LeaderboardTable) -> Iterator[str]:
+    """How many cells failed, and what each row would show were its failures the mean shape."""
+    failed = sum(len(row.failed) for row in table.rows)
+    if not failed:
+        return
+    total = failed + sum(len(row.done) for row in table.rows)
+    yield (
+        f"{failed} of {total} cells failed; a row's numbers leave its failed seeds out, and so "
+        "does every comparison with it."
+    )
+    floor = table.reference("floor")
+    for row in table.rows:
+        if row.failed and row.done and floor is not None:
+            known = [cell.metrics.mre for cell in row.done if cell.metrics]
+            counted = statistics.fmean([*known, *[floor] * len(row.failed)])
+            yield (
+                f"{row.name} would show {format_error(counted)} {table.group.unit}, were each "
+                "failed seed counted as the mean shape."
+            )
