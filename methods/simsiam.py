@@ -26,6 +26,15 @@ class SimSiamOptions(JointOptions):
         description="Width of the projection. The paper's 2048 is that of its encoder; with 128 "
         "the embeddings spread less than those of a random network (0.16), with 256 more (0.24).",
     )
+    view_size: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="Side of a view, as a share of the working side. Larger than the half of the "
+        "methods that push images apart: with it, neighbours of the embeddings told phantoms "
+        "apart better than those of a random network on both seeds tried (R² of 0.29 and 0.51 "
+        "against 0.16 and 0.19; 0.15 and 0.22 with half the side).",
+    )
     bottleneck: int = Field(
         64,
         ge=4,
