@@ -11,7 +11,6 @@ import numpy as np
 from benchmark.errors import UsageError
 from benchmark.reports.building import build_tables
 from benchmark.reports.errors import TableErrors, table_errors
-from benchmark.reports.evidence import SIGNIFICANCE
 from benchmark.reports.tables import WHOLE, LeaderboardTable, Row
 from benchmark.suggestions import did_you_mean
 
@@ -94,7 +93,7 @@ def duels(
     datasets: Sequence[str] = (),
     shots: Sequence[int] = (),
 ) -> list[Duel]:
-    """Compare two strategies in every table that has both.
+    """Compare two strategies in every table that has both, on each backbone that has both.
 
     Args:
         store: The store to read.
@@ -114,16 +113,14 @@ def duels(
     ]
     if not any(table.ranked for table in tables):
         raise UsageError("nothing to compare: no finished cell of these datasets and shots")
-    found = []
-    for table in tables:
-        first, second = (_matching(table, name, tables) for name in names)
-        if first is None or second is None:
-            continue
-        if first is second:
-            raise UsageError(f"{names[0]!r} and {names[1]!r} are the same row: {first.name}")
-        duel = _duel(store, table, first, second)
-        if duel is not None:
-            found.append(duel)
+    for name in names:
+        _check_known(name, tables)
+    found = [
+        duel
+        for table in tables
+        for first, second in _matching(table, names)
+        if (duel := _duel(store, table, first, second)) is not None
+    ]
     if not found:
         raise UsageError(
             f"no table has finished cells of both {names[0]!r} and {names[1]!r} with a seed in "
@@ -132,23 +129,35 @@ def duels(
     return found
 
 
-def _matching(table: LeaderboardTable, name: str, tables: Sequence[LeaderboardTable]) -> Row | None:
-    """The finished row that a name means in a table, or None where the table lacks it."""
-    fits = [row for row in table.ranked if _fits(row, name)]
-    if len(fits) == 1:
-        return fits[0]
-    if fits:
-        exact = [row for row in fits if row.identity.transfer == WHOLE and not row.identity.variant]
-        if len(exact) == 1:
-            return exact[0]
-        choices = ", ".join(sorted(called(row) for row in fits))
-        raise UsageError(f"{name!r} fits several rows of {table.title}: say which of {choices}")
-    every = sorted({called(row) for t in tables for row in t.ranked})
-    if not any(_fits(row, name) for t in tables for row in t.ranked):
-        methods = sorted({row.identity.method for t in tables for row in t.ranked})
-        hint = did_you_mean(name, [*methods, *every])
+def _check_known(name: str, tables: Sequence[LeaderboardTable]) -> None:
+    rows = [row for table in tables for row in table.ranked]
+    if not any(_fits(row, name) for row in rows):
+        every = sorted({called(row) for row in rows})
+        hint = did_you_mean(name, [*{row.identity.method for row in rows}, *every])
         raise UsageError(f"no row is called {name!r}{hint}; there are: {', '.join(every)}")
-    return None
+
+
+def _matching(table: LeaderboardTable, names: tuple[str, str]) -> list[tuple[Row, Row]]:
+    """The pairs of finished rows that two names mean in a table.
+
+    A name without a backbone means the method on each; then rows under like conditions (backbone,
+    transfer, variant) are compared.
+    """
+    firsts, seconds = ([row for row in table.ranked if _fits(row, name)] for name in names)
+    pairs = [(a, b) for a in firsts for b in seconds if a is not b]
+    if len(pairs) < 2:
+        if firsts and firsts == seconds:
+            raise UsageError(f"{names[0]!r} and {names[1]!r} are the same row: {firsts[0].name}")
+        return pairs
+    for alike in (slice(1, None), slice(1, 3), slice(1, 2)):
+        fair = [(a, b) for a, b in pairs if a.identity[alike] == b.identity[alike]]
+        if fair and len({a.identity for a, _ in fair}) == len(fair):
+            return fair
+    choices = sorted({called(row) for pair in pairs for row in pair})
+    raise UsageError(
+        f"{names[0]!r} and {names[1]!r} fit several rows of {table.title}: say which of "
+        f"{', '.join(choices)}"
+    )
 
 
 def called(row: Row) -> str:
@@ -233,15 +242,14 @@ def _ordered(cell: LandmarkErrors, images: Sequence[str], landmarks: Sequence[st
 
 
 def sentence(duel: Duel) -> str:
-    """What the comparison says, in one sentence."""
+    """What the comparison says, in one sentence about A and B."""
     comparison, unit = duel.comparison, duel.table.group.unit
     difference = comparison.difference
-    first, second = duel.first.name, duel.second.name
     size = f"{abs(difference.estimate):.3g} {unit}".strip()
     if comparison.verdict == "equivalent":
         margin = f"the declared margin of {comparison.margin:g} {unit}".strip()
-        return f"{first} and {second} are equal within {margin}."
-    if comparison.verdict == "undecided" or comparison.p_value >= SIGNIFICANCE:
-        return f"The data cannot tell {first} from {second}; they differ by {size} on average."
-    better, worse = (first, second) if difference.estimate < 0 else (second, first)
+        return f"A and B are equal within {margin}: they differ by {size} on average."
+    if comparison.verdict == "undecided":
+        return f"The data cannot tell A from B: they differ by {size} on average."
+    better, worse = ("A", "B") if difference.estimate < 0 else ("B", "A")
     return f"{better} has the lower error, by {size} on average, than {worse}."
