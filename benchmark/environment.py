@@ -85,7 +85,13 @@ def git_revision() -> str | None:
 
 
 def describe(
-    device: str, precision: str, threads: int, gpu: str | None, revision: str | None
+    device: str,
+    precision: str,
+    threads: int,
+    gpu: str | None,
+    revision: str | None,
+    *,
+    bfloat16_speedup: float | None = None,
 ) -> EnvironmentRecord:
     """The record of this machine; its id follows from its content."""
     content = {
@@ -97,6 +103,7 @@ def describe(
         "gpu": gpu,
         "device": device,
         "precision": precision,
+        "bfloat16_speedup": bfloat16_speedup,
         "git_revision": revision,
         "packages": package_versions(),
     }

@@ -189,6 +189,9 @@ class EnvironmentRecord(Record):
     gpu: str | None = None
     device: str = "cpu"
     precision: str = "float32"
+    bfloat16_speedup: float | None = Field(
+        None, description="Measured on the CPU, where the precision was chosen by it."
+    )
     git_revision: str | None = None
     packages: dict[str, str] = Field(default_factory=dict)
 

@@ -66,17 +66,25 @@ def _machine(order: Order, store: Store) -> Any:
     """Set threads, find the device and write down the environment."""
     import torch
 
-    from benchmark.devices import resolve_device, resolve_precision
+    from benchmark.devices import resolve_device, resolve_precision, settle_cpu_precision
     from benchmark.environment import describe
+    from benchmark.precision import settled_precision
     from benchmark.pretraining import Machine
 
     torch.set_num_threads(order.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = resolve_device(order.device)
+    speedup = None
+    if order.precision == "auto" and device.type == "cpu":
+        settled = settled_precision(store, order.threads)
+        settle_cpu_precision(getattr(torch, settled.precision))
+        speedup = settled.bfloat16_speedup
     precision = resolve_precision(order.precision, device)
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     name = str(precision).removeprefix("torch.")
-    environment = describe(device.type, name, order.threads, gpu, order.git_revision)
+    environment = describe(
+        device.type, name, order.threads, gpu, order.git_revision, bfloat16_speedup=speedup
+    )
     store.write_environment(environment)
     return Machine(device, environment.id, order.workers, order.gpu_workers)
 
