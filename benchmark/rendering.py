@@ -21,6 +21,9 @@ COMPARISON = "comparison"
 def write_reports(store: Store, console: Console) -> list[str]:
     """Write every report plugin's files into the store; a broken one is named and left out.
 
+    Results are never lost to a report: what goes wrong in one is a sentence, and the others are
+    written.
+
     Returns:
         The paths that were written.
     """
@@ -29,7 +32,16 @@ def write_reports(store: Store, console: Console) -> list[str]:
     for plugin in registry("report").load_all().values():
         if plugin.filename is None:
             continue
-        files = plugin().files(snapshot)
+        try:
+            files = plugin().files(snapshot)
+        except Exception as error:
+            sentence = f"{type(error).__name__}: {error}"
+            console.print(
+                f"note: report {plugin.name} could not be made: {sentence}",
+                markup=False,
+                soft_wrap=True,
+            )
+            continue
         if plugin.filename.endswith("/"):
             shutil.rmtree(store.root / plugin.filename, ignore_errors=True)
         for name, content in files.items():

@@ -72,6 +72,7 @@ class Column:
         priority: Columns with a greater number are left out first where the page is narrow.
         has_interval: Whether rows may have an interval for it.
         bracketed: Whether the interval stands behind the value where there is one.
+        legend: What must be said under a table that shows the column.
     """
 
     key: str
@@ -84,6 +85,7 @@ class Column:
     priority: int = 0
     has_interval: bool = False
     bracketed: bool = False
+    legend: str = ""
 
     def unit_text(self, unit: str) -> str:
         """The unit with the dataset's own filled in."""
@@ -152,6 +154,8 @@ PLACE = Column(
     direction="lower",
     format=format_count,
     priority=1,
+    legend="One more than the number of rows that are better by more than chance (paired, p below "
+    "0.05 after Holm over all pairs), so ties share a place.",
 )
 GAIN = Column(
     "gain",

@@ -92,6 +92,11 @@ def _terminal_text(column: Column, row: Row) -> str:
     return column.text(row.entries, row.intervals if column is MRE else {})
 
 
+def legends(columns: Iterable[Column]) -> list[str]:
+    """What must be said under a table that shows these columns."""
+    return [f"{column.title}: {column.legend}" for column in columns if column.legend]
+
+
 def _print_table(table: LeaderboardTable, console: Console) -> None:
     from rich import box
     from rich.table import Table
@@ -118,7 +123,7 @@ def _print_table(table: LeaderboardTable, console: Console) -> None:
     console.print(title)
     console.print()
     console.print(grid)
-    for note in table.notes:
+    for note in (*table.notes, *legends(columns)):
         console.print(Text(note, style="dim"))
     for row in table.rows:
         for sentence in row.failures():
@@ -181,7 +186,7 @@ def _markdown_table(table: LeaderboardTable) -> Iterable[str]:
         texts = (escape_markdown(_reference_text(column, reference)) for column in columns)
         yield _markdown_row([f"*{text}*" if text else "" for text in texts])
     yield ""
-    for note in table.notes:
+    for note in (*table.notes, *legends(columns)):
         yield f"- {escape_markdown(note)}"
     for reference in table.references:
         yield f"- {reference.title}, not ranked: {reference.explanation}"

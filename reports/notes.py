@@ -81,11 +81,6 @@ def _certainty(table: LeaderboardTable) -> Iterator[str]:
     else:
         count = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
         yield f"Brackets: 95 % intervals for new seeds and new images, from {count} seeds."
-    if table.pairs:
-        yield (
-            "Place: one more than the number of rows that are better by more than chance (paired, "
-            "p below 0.05 after Holm over all pairs), so ties share a place."
-        )
     if table.margin is not None:
         equal = sum(pair.comparison.verdict == "equivalent" for pair in table.pairs)
         yield (
