@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,6 +32,17 @@ def human_seconds(seconds: float) -> str:
     if seconds < 3600:
         return f"{round(seconds / 60)} min"
     return f"{int(seconds // 3600)} h {round(seconds % 3600 / 60):02d} min"
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Whole numbers in few words: ``0–4, 7``."""
+    ordered = sorted(set(numbers))
+    starts = [n for place, n in enumerate(ordered) if place == 0 or ordered[place - 1] != n - 1]
+    ends = [n for n in ordered if n + 1 not in set(ordered)]
+    return ", ".join(
+        f"{start}" if start == end else f"{start}–{end}"
+        for start, end in zip(starts, ends, strict=True)
+    )
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """16 hex digits over the canonical JSON."""
+        """16 hex digits over the canonical JSON; made once, as plans ask for it many times."""
         return key_of(self.identity())
 
     def identity(self) -> dict[str, Any]:

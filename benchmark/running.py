@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -12,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.config import RunConfig
-from benchmark.display import RichDisplay, human_seconds, make_display
+from benchmark.display import RichDisplay, human_seconds, make_display, ranges
 from benchmark.engines.base import Outcome
 from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
 from benchmark.errors import BenchmarkError
 from benchmark.estimates import Estimator
-from benchmark.planning import Plan, make_plan
+from benchmark.planning import Plan, PlannedCell, make_plan
 from benchmark.rendering import print_leaderboard, write_reports
 from benchmark.schema import RunRecord
 from benchmark.store import Store, write_record
@@ -157,18 +158,22 @@ def dry_run(config: RunConfig, console: Console) -> int:
 
 
 def _plan_table(plan: Plan, done: set[str], store: Store) -> Table:
-    """The cells by state and name, without the transfer where all have the default one."""
-    names = ["dataset", "method", "backbone", "transfer", "shots", "seed"]
+    """The cells by state and name, one line for all seeds of a kind."""
+    names = ["dataset", "method", "backbone", "transfer", "shots"]
     if all(cell.labels.transfer == "whole" for cell in plan.cells):
         names.remove("transfer")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("state", *names, "key"):
-        # A long name that does not fit goes on in the next line: cut off, it could not be typed.
-        table.add_column(name, overflow="fold", no_wrap=name not in ("dataset", "backbone"))
+    kinds: dict[tuple[str, ...], list[PlannedCell]] = defaultdict(list)
     for cell in plan.cells:
         record = None if cell.key in done else store.cell(cell.key)
         state = "done" if cell.key in done else "failed" if record else "to do"
-        table.add_row(state, *(str(getattr(cell.labels, name)) for name in names), cell.key)
+        kinds[state, *(str(getattr(cell.labels, name)) for name in names)].append(cell)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("state", *names, "seeds", "key"):
+        # A long name that does not fit goes on in the next line: cut off, it could not be typed.
+        table.add_column(name, overflow="fold", no_wrap=name not in ("dataset", "backbone"))
+    for kind, cells in kinds.items():
+        seeds = ranges(cell.labels.seed for cell in cells)
+        table.add_row(*kind, seeds, cells[0].key if len(cells) == 1 else f"{len(cells)} cells")
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,7 +84,7 @@ def outstanding(plan: Plan, store: Store, preset: str, processes: int, mend: boo
         for task in _tasks_of(cell, plan, looker, estimator, processes):
             tasks.setdefault(task.id, task)
         attempts = record.attempts + 1 if record is not None else 1
-        task = _cell_task(cell, preset, attempts, estimator, tuple(tasks))
+        task = _cell_task(cell, preset, attempts, estimator, tasks)
         tasks.setdefault(task.id, task)
     return Work(tasks=tuple(tasks.values()), done=tuple(done), notes=tuple(looker.notes))
 
@@ -128,7 +128,7 @@ def _tasks_of(
 
 
 def _cell_task(
-    cell: PlannedCell, preset: str, attempts: int, estimator: Estimator, known: tuple[str, ...]
+    cell: PlannedCell, preset: str, attempts: int, estimator: Estimator, known: Collection[str]
 ) -> Task:
     needs = [f"prepare/{cell.spec.dataset.key}"]
     if cell.spec.pretraining is not None:

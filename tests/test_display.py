@@ -8,7 +8,14 @@ import time
 import pytest
 from rich.console import Console
 
-from benchmark.display import PlainDisplay, RichDisplay, TimeLeft, human_seconds, make_display
+from benchmark.display import (
+    PlainDisplay,
+    RichDisplay,
+    TimeLeft,
+    human_seconds,
+    make_display,
+    ranges,
+)
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.tasks import Task
@@ -84,3 +91,11 @@ def test_bars_are_drawn_in_a_terminal_and_names_are_not_markup() -> None:
         display.tick()
     assert "bad [value]" in text.getvalue()
     assert "1 of 2 cells done, 1 failed" in text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([0, 1, 2, 3, 4], "0–4"), ([7], "7"), ([3, 0, 1, 5], "0–1, 3, 5"), ([], ""), ([2, 2], "2")],
+)
+def test_ranges_of_numbers_are_told_in_few_words(numbers: list[int], text: str) -> None:
+    assert ranges(numbers) == text
