@@ -31,7 +31,7 @@ class LandmarkErrors:
     @property
     def known(self) -> np.ndarray:
         """(images,) number of known landmarks."""
-        return np.isfinite(self.values).sum(1)
+        return np.asarray(np.isfinite(self.values).sum(1))
 
     @property
     def image_means(self) -> np.ndarray:

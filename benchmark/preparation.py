@@ -24,7 +24,7 @@ from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
 
 PREVIEWS = 24
-PREVIEW_SIDE = 320
+PREVIEW_SIDE = 512
 # Below this number of images, starting processes costs more than it saves.
 PARALLEL_FROM = 64
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.reports.columns import format_error, format_percent, threshold_key
 from benchmark.reports.evidence import SIGNIFICANCE
-from benchmark.reports.tables import WHOLE, LeaderboardTable, Row
+from benchmark.reports.tables import WHOLE, LeaderboardTable, Pair, Row
 
 NAMED = 4
 """So many rows that cannot be told apart are named."""
@@ -128,16 +128,19 @@ def _no_gain(table: LeaderboardTable, control: Row, best: Row) -> str:
 def _certainty(table: LeaderboardTable) -> Iterator[str]:
     """Whether the first row is better than scratch, and which rows may be as good as it."""
     best = table.ranked[0]
+    name = _name(table, best)
     control = table.control_of(best)
     pair = table.pair(best.identity, control.identity) if control else None
     if pair is not None and control is not best:
-        p = f"p = {pair.adjusted_p:.3f}" if pair.adjusted_p >= 0.001 else "p below 0.001"
+        p_value, count = _p_among_controls(table, pair)
+        p = f"p = {p_value:.3f}" if p_value >= 0.001 else "p below 0.001"
+        p += f" after Holm over {count} comparisons with scratch" if count > 1 else ""
         if pair.comparison.verdict == "equivalent":
-            yield f"It is equal to scratch within the declared margin ({_margin(table)})."
-        elif pair.adjusted_p < SIGNIFICANCE:
-            yield f"That it is better than scratch is more than chance ({p} after Holm)."
+            yield f"{name} against scratch: equal within the declared margin ({_margin(table)})."
+        elif p_value < SIGNIFICANCE:
+            yield f"{name} against scratch: more than chance ({p})."
         else:
-            yield f"Whether it is better than scratch, the data cannot tell ({p} after Holm)."
+            yield f"{name} against scratch: the data cannot tell ({p})."
     pairs = {row.identity: table.pair(best.identity, row.identity) for row in table.ranked[1:]}
     known = {identity: pair for identity, pair in pairs.items() if pair is not None}
     tied = [
@@ -149,9 +152,26 @@ def _certainty(table: LeaderboardTable) -> Iterator[str]:
         names = [_name(table, row) for row in tied[:NAMED]]
         more = len(tied) - len(names)
         others = ", ".join(names) + (f" and {more} more" if more else "")
-        yield f"Cannot be told apart from it: {others}."
+        yield f"Cannot be told apart from {name}: {others}."
     elif known:
-        yield "It differs from every other row by more than chance."
+        yield f"{name} differs from every other row by more than chance."
+
+
+def _p_among_controls(table: LeaderboardTable, pair: Pair) -> tuple[float, int]:
+    """The p value of a comparison with scratch after Holm over all of them, and their number.
+
+    That question comes first, so that it does not pay for the pairs of methods.
+    """
+    from benchmark.statistics.comparison import holm
+
+    found = []
+    for row in table.ranked:
+        control = table.control_of(row)
+        own = table.pair(row.identity, control.identity) if control and control is not row else None
+        if own is not None and own not in found:
+            found.append(own)
+    adjusted = holm([other.comparison.p_value for other in found])
+    return float(adjusted[found.index(pair)]), len(found)
 
 
 def _margin(table: LeaderboardTable) -> str:
@@ -205,7 +225,8 @@ def _advice(table: LeaderboardTable) -> Iterator[str]:
     if pair is not None and pair.adjusted_p >= SIGNIFICANCE:
         from benchmark.statistics.power import advice
 
-        yield f"First against second: {advice(pair.comparison.components).text(table.group.unit)}"
+        told = advice(pair.comparison.components).text(table.group.unit)
+        yield f"The smallest difference of first and second that would be found: {told}."
 
 
 def _figures(table: LeaderboardTable, best: Row) -> list[Figure]:

@@ -219,7 +219,10 @@ def _images_seen(cell: CellRecord, pretrainings: Mapping[str, PretrainingRecord]
 
 def _watt_hours(cell: CellRecord, pretrainings: Mapping[str, PretrainingRecord]) -> float | None:
     """The energy of both stages; None where either was computed on a machine that does not tell."""
-    records = [cell, *filter(None, [pretrainings.get(cell.pretraining_key or "")])]
+    records: list[CellRecord | PretrainingRecord] = [cell]
+    pretraining = pretrainings.get(cell.pretraining_key or "")
+    if pretraining is not None:
+        records.append(pretraining)
     joules = [record.energy_joules for record in records]
     known = [value for value in joules if value is not None]
     return sum(known) / 3600 if len(known) == len(joules) else None

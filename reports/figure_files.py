@@ -20,13 +20,12 @@ from benchmark.reports.figures import cumulative_drawing, dots_drawing
 from benchmark.reports.labels import short_names
 from benchmark.reports.landmark_figures import landmark_drawing
 from benchmark.reports.leaderboard import escape_markdown
-from benchmark.reports.overall import Overall, overall
+from benchmark.reports.overall import overall_of
 from benchmark.reports.overall_figures import critical_difference_drawing, profile_drawing
 from benchmark.reports.pair_figures import pairwise_drawing
 from benchmark.reports.palettes import PAPER
 from benchmark.reports.styles import Styles, series_styles
 from benchmark.reports.tables import LeaderboardTable, Row
-from benchmark.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from benchmark.store import Store
@@ -120,7 +119,7 @@ def _overall_drawings(
     store: Store, tables: Sequence[LeaderboardTable], styles: Styles
 ) -> dict[str, Drawing | None]:
     """Those over all datasets and numbers of shots, where there are enough of them."""
-    found = _overall(store, tables)
+    found = overall_of(store, tables)
     if found is None:
         return {}
     titles = short_names(tables)
@@ -130,12 +129,6 @@ def _overall_drawings(
         names = [titles[identity] for identity in found.compared]
         drawings["overall-ranks"] = critical_difference_drawing(found.diagram, names)
     return drawings
-
-
-def _overall(store: Store, tables: Sequence[LeaderboardTable]) -> Overall | None:
-    if isinstance(store, Snapshot):
-        return store.derived("overall", lambda: overall(store, tables))
-    return overall(store, tables)
 
 
 def safe_names(names: Sequence[str]) -> list[str]:

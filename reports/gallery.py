@@ -81,7 +81,7 @@ class PredictionReader:
 
 def _known(errors: LandmarkErrors) -> np.ndarray:
     values = errors.values  # noqa: PD011 (not a table of pandas)
-    return values[np.isfinite(values)]
+    return np.asarray(values[np.isfinite(values)])
 
 
 def build_panels(

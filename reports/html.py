@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark.plugins import Report
 from benchmark.reports import answer as first_screen
 from benchmark.reports import curves, facts, figures, html_table, inline
 from benchmark.reports.building import build_tables
+from benchmark.reports.differences import table_differences
 from benchmark.reports.gallery import PredictionReader, build_panels, gallery_choices
+from benchmark.reports.labels import short_names
 from benchmark.reports.leaderboard import EMPTY
 from benchmark.reports.missing import outstanding, table_progress
+from benchmark.reports.overall import overall_of
+from benchmark.reports.overall_figures import critical_difference, performance_profile
 from benchmark.reports.pictures import PreviewLibrary
 from benchmark.reports.published import published_beside
 from benchmark.reports.sections import dataset_sections
-from benchmark.reports.styles import palette_css, series_styles
+from benchmark.reports.styles import Styles, palette_css, series_styles
+from benchmark.reports.tables import LeaderboardTable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,8 +43,8 @@ MARKER_PATHS = {
     "p": "M8 3.4l4.6 3.3-1.75 5.4h-5.7L3.4 6.7z",
 }
 
-SMALLEST_SCALE = 0.8
-"""Figures are drawn with text of 10 px; smaller than 8 px it cannot be read."""
+SMALLEST_SCALE, LARGEST_SCALE = 0.8, 1.4
+"""Figures are drawn with text of 10 px; below 8 px it cannot be read, above 14 px it shouts."""
 
 
 class HtmlReport(Report):
@@ -77,14 +83,40 @@ def _environment() -> Environment:
         "data_facts": facts.data_facts,
         "published_beside": published_beside,
         "least_width": _least_width,
+        "most_width": _most_width,
     }
     return environment
 
 
 def _least_width(svg: str) -> int:
     """The width in px below which a figure scrolls rather than shrinks, so that it can be read."""
+    return round(SMALLEST_SCALE * _width(svg))
+
+
+def _most_width(svg: str) -> int:
+    """The width in px beyond which a figure does not grow with the page."""
+    return round(LARGEST_SCALE * _width(svg))
+
+
+def _width(svg: str) -> float:
     box = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+)', svg)
-    return round(SMALLEST_SCALE * float(box.group(1))) if box else 0
+    return float(box.group(1)) if box else 0.0
+
+
+def _overall(store: Store, tables: Sequence[LeaderboardTable], styles: Styles) -> dict[str, object]:
+    """What is said over all tables, with its figures; empty where there are too few tables."""
+    found = overall_of(store, tables)
+    if found is None:
+        return {"overall": None, "overall_profile": "", "overall_ranks": ""}
+    titles = short_names(tables)
+    profiles = {row: (found.thresholds, shares) for row, shares in found.profiles.items()}
+    names = [titles[identity] for identity in found.compared]
+    ranks = critical_difference(found.diagram, names, "ranks") if found.diagram else ""
+    return {
+        "overall": found,
+        "overall_profile": performance_profile(profiles, styles, titles, "profile"),
+        "overall_ranks": ranks,
+    }
 
 
 def _context(store: Store) -> dict[str, Any]:
@@ -100,6 +132,8 @@ def _context(store: Store) -> dict[str, Any]:
         "answer": answer,
         "hero": figures.method_dots(answer.table, styles, "hero") if answer else "",
         "sections": dataset_sections(tables, styles, reader),
+        "differences": table_differences(tables, styles, reader, previews),
+        **_overall(store, tables, styles),
         "tables": tables,
         "gallery": gallery_choices(tables, panels),
         "samples": curves.generated_samples(store, cells, previews),

@@ -152,7 +152,9 @@ def _names(
         spec = identity(cell.spec)
         if key_of(spec) != cell.key:
             continue
-        frame = {part: spec[part] for part in ("dataset", "protocol") if part in spec}
+        frame: dict[str, Any] = {
+            part: spec[part] for part in ("dataset", "protocol") if part in spec
+        }
         title = titles.get(cell.dataset_key or "", cell.labels.dataset)
         frames.setdefault(_canonical(frame), (frame, title))
         strategy = _strategy(cell, spec)

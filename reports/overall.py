@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmark.reports.errors import TableErrors, table_errors
 from benchmark.reports.tables import Identity, LeaderboardTable, Row
+from benchmark.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from benchmark.statistics.aggregation import Block
@@ -124,6 +125,14 @@ def overall(store: Store, tables: Sequence[LeaderboardTable]) -> Overall | None:
         compared=compared,
         curves=tuple(_curves(known)),
     )
+
+
+def overall_of(store: Store, tables: Sequence[LeaderboardTable]) -> Overall | None:
+    """As :func:`overall` over the tables with a result; made once where the store is a snapshot."""
+    finished = [table for table in tables if table.ranked]
+    if isinstance(store, Snapshot):
+        return store.derived("overall", lambda: overall(store, finished))
+    return overall(store, finished)
 
 
 def _blocks(

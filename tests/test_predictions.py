@@ -49,7 +49,7 @@ def test_image_means_leave_missing_landmarks_out(frame: pd.DataFrame, tmp_path: 
 def test_the_order_of_the_rows_does_not_matter(frame: pd.DataFrame, tmp_path: Path) -> None:
     errors = read_errors(write(frame.sample(frac=1, random_state=3), tmp_path))
     by_name = {
-        (image, landmark): errors.values[i, j]
+        (image, landmark): errors.values[i, j]  # noqa: PD011
         for i, image in enumerate(errors.image_ids)
         for j, landmark in enumerate(errors.landmarks)
     }

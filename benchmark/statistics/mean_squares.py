@@ -89,7 +89,8 @@ def precision_of_mean(found: MeanSquares) -> Precision:
     """Precision of the mean of all values for new seeds and new images.
 
     ``Var(mean) = (MS_seeds + MS_images - MS_residual) / (seeds * images)`` is unbiased, but may be
-    small or negative by chance, so that it is kept at or above the larger of the two mean squares.
+    small or negative by chance, so that it is kept at or above the largest of the three: the
+    mean squares of seeds and of images are expected to be no smaller than the residual's.
     Its degrees of freedom are ``Var / (Var_seeds / (seeds - 1) + Var_images / (images - 1))``:
     Satterthwaite's (Biometrics Bulletin 2, 1946) with shares of the variance in place of their
     squares, and so never more than his, which are too many where three seeds carry nearly all.
@@ -99,6 +100,7 @@ def precision_of_mean(found: MeanSquares) -> Precision:
     """
     seeds, images, residual = found.of_seeds, found.of_images, found.of_residual
     total = np.maximum(seeds + images - residual, np.maximum(seeds, images))
+    total = np.maximum(total, residual)
     scale = np.where(total > 0, total, 1.0)
     return Precision(
         standard_error=np.sqrt(total / (found.seeds * found.images)),
@@ -127,7 +129,7 @@ def two_sided(precision: Precision, mean: ArrayLike) -> np.ndarray:
     """(...) two-sided p value of a true mean of zero.
 
     One t distribution fits the middle, but its tails are too thin where few seeds carry much of
-    the variance: at 3 seeds, p below 0.001 would come up 20 times as often as it should. So p is
+    the variance: at 3 seeds, p below 0.001 would come up 15 times as often as it should. So p is
     never below the seeds' share of the variance times the p value of a t distribution with the
     seeds' own degrees of freedom; the same for the images.
 

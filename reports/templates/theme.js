@@ -1,9 +1,10 @@
 // Before the page is drawn: the theme asked for in the address, or chosen at the last visit.
 (function () {
-  var root = document.documentElement;
+  "use strict";
+  const root = document.documentElement;
   root.classList.add("js");
-  var asked = /[?#&]theme=(light|dark)\b/.exec(location.search + location.hash);
-  var theme = asked && asked[1];
+  const asked = /[?#&]theme=(light|dark)\b/.exec(location.search + location.hash);
+  let theme = asked && asked[1];
   try { theme = theme || localStorage.getItem("landmark-report-theme"); } catch (blocked) { /* private mode */ }
   if (theme === "light" || theme === "dark") { root.dataset.theme = theme; }
 })();

@@ -6,7 +6,11 @@ import pytest
 
 from benchmark.reports.html import HtmlReport
 from benchmark.store import Store
+from tests.reports.browser import browser, open_page
 from tests.reports.store_builder import build_store
+
+# pytest finds fixtures by the names in this module.
+__all__ = ["browser", "open_page", "page", "store"]
 
 
 @pytest.fixture(scope="session")
