@@ -144,17 +144,17 @@ def _pairs(
 
 
 def _places(identities: Sequence[Identity], pairs: Sequence[Pair]) -> dict[Identity, float]:
-    """One more than the number of rows that are better by more than chance: ties share a place.
+    """The place of each row: ties share one."""
+    from benchmark.statistics.ranks import places
 
-    As public arenas of language models rank (Chiang et al., ICML 2024, section 5). Letters, which
-    also say who differs from whom, grow beyond reading where rows differ in their spread.
-    """
-    places = dict.fromkeys(identities, 1.0)
+    order = {identity: number for number, identity in enumerate(identities)}
+    better = []
     for pair in pairs:
         if pair.adjusted_p < SIGNIFICANCE:
+            first, second = order[pair.first], order[pair.second]
             first_is_better = pair.comparison.difference.estimate < 0
-            places[pair.second if first_is_better else pair.first] += 1
-    return places
+            better.append((first, second) if first_is_better else (second, first))
+    return dict(zip(identities, map(float, places(len(identities), better)), strict=True))
 
 
 def _ranks(identities: Sequence[Identity], errors: TableErrors) -> dict[Identity, str]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.statistics.bootstrap import bootstrap_means, resample
-from benchmark.statistics.ranks import letter, letters, rank_intervals
+from benchmark.statistics.ranks import places, rank_intervals
 from tests.statistics.tables import crossed
 
 
@@ -51,7 +51,7 @@ def test_weights_decide_which_method_is_first() -> None:
     assert rank_intervals(values, drawn, np.array([1, 100]), level=0.2)[0] == (2, 2)
 
 
-PAIRS = st.integers(1, 9).flatmap(
+ORDERS = st.integers(1, 9).flatmap(
     lambda count: st.tuples(
         st.just(count),
         st.sets(st.sampled_from(list(combinations(range(count), 2))))
@@ -61,78 +61,29 @@ PAIRS = st.integers(1, 9).flatmap(
 )
 
 
-@given(PAIRS)
-def test_items_share_a_letter_exactly_where_they_cannot_be_told_apart(
-    given_pairs: tuple[int, set[tuple[int, int]]],
-) -> None:
-    count, separable = given_pairs
-    shown = letters(count, separable)
-    assert len(shown) == count
-    for first, second in combinations(range(count), 2):
-        shared = set(shown[first]) & set(shown[second])
-        assert bool(shared) == ((first, second) not in separable)
-    assert all(shown)
-
-
-@given(PAIRS)
-def test_no_letter_can_be_left_out(given_pairs: tuple[int, set[tuple[int, int]]]) -> None:
-    count, separable = given_pairs
-    shown = [set(text) for text in letters(count, separable)]
-    alike = set(combinations(range(count), 2)) - separable
-    for name in set().union(*shown):
-        rest = [text - {name} for text in shown]
-        still = all(rest[first] & rest[second] for first, second in alike)
-        assert not (still and all(rest)), f"{name} says nothing new"
-
-
-@given(PAIRS)
-def test_letters_follow_the_leaderboard(given_pairs: tuple[int, set[tuple[int, int]]]) -> None:
-    shown = letters(*given_pairs)
-    assert shown[0][0] == "a"
-    firsts = [
-        min(place for place, text in enumerate(shown) if name in text)
-        for name in sorted(set("".join(shown)))
-    ]
-    assert firsts == sorted(firsts)
+@given(ORDERS)
+def test_a_place_counts_the_items_that_are_better(order: tuple[int, set[tuple[int, int]]]) -> None:
+    count, better = order
+    found = places(count, better)
+    for item in range(count):
+        assert found[item] == 1 + sum(second == item for _, second in better)
+    assert found[0] == 1
 
 
 @pytest.mark.parametrize(
-    ("count", "separable", "expected"),
+    ("better", "expected"),
     [
-        (0, [], ()),
-        (3, [], ("a", "a", "a")),
-        (3, [(0, 1), (1, 2), (0, 2)], ("a", "b", "c")),
-        (3, [(2, 0)], ("a", "ab", "b")),
-        # Pairs need not follow the order: the second differs from its neighbours alone.
-        (4, [(0, 1), (1, 2)], ("a", "b", "a", "ab")),
+        ([], (1, 1, 1)),
+        ([(0, 1), (0, 2), (1, 2)], (1, 2, 3)),
+        ([(0, 2)], (1, 1, 2)),
+        ([(2, 0), (2, 0)], (2, 1, 1)),
     ],
 )
-def test_letters_of_known_cases(
-    count: int, separable: list[tuple[int, int]], expected: tuple[str, ...]
-) -> None:
-    assert letters(count, separable) == expected
+def test_places_of_known_cases(better: list[tuple[int, int]], expected: tuple[int, ...]) -> None:
+    assert places(3, better) == expected
 
 
-def test_more_groups_than_letters_get_two_each() -> None:
-    shown = letters(30, list(combinations(range(30), 2)))
-    assert shown[25:28] == ("z", "aa", "ab")
-    assert len(set(shown)) == 30
-
-
-def test_names_of_two_letters_are_parted_by_commas() -> None:
-    # Only neighbours are alike: item n shares one group with each of them.
-    apart = [pair for pair in combinations(range(30), 2) if pair[1] - pair[0] > 1]
-    shown = letters(30, apart)
-    assert shown[1] == "a,b"
-    assert shown[27] == "aa,ab"
-    assert set(shown[26].split(",")) & set(shown[27].split(",")) == {"aa"}
-
-
-def test_names_go_on_after_zz() -> None:
-    assert [letter(number) for number in (0, 25, 26, 701, 702)] == ["a", "z", "aa", "zz", "aaa"]
-
-
-@pytest.mark.parametrize("pair", [(0, 3), (1, 1), (-1, 0)])
+@pytest.mark.parametrize("pair", [(0, 3), (-1, 0), (1, 1)])
 def test_pairs_of_items_that_are_not_there_are_refused(pair: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="no pair of 3 items"):
-        letters(3, [pair])
+    with pytest.raises(ValueError, match="no two of 3 items"):
+        places(3, [pair])
