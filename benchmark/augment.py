@@ -104,13 +104,15 @@ def pretraining_views(
         size: Side of a view as a share of the image's.
 
     Returns:
-        Two batches (B, 1, size x height, size x width), differently drawn for every image. What
-        lies at q in the first lies at ``second.warp.points(first.warp.sources(q))`` in the second.
+        Two batches (B, 1, about size x height, about size x width), differently drawn for every
+        image; sides are rounded so that networks can halve them as often as half the image's.
+        What lies at q in the first lies at ``second.warp.points(first.warp.sources(q))`` in the
+        second.
     """
     config = config if config is not None else ViewConfig()
     twice = torch.cat([images, images])
     height, width = images.shape[2:]
-    output = (max(1, round(height * size)), max(1, round(width * size)))
+    output = (_view_side(height, size), _view_side(width, size))
     warp = random_crop(
         twice,
         generator,
@@ -122,6 +124,12 @@ def pretraining_views(
     first, second = expose(warp.images(twice), generator, config.appearance).chunk(2)
     first_warp, second_warp = warp.halves()
     return View(first, first_warp), View(second, second_warp)
+
+
+def _view_side(side: int, share: float) -> int:
+    """A share of a side, as a multiple of half the largest power of two up to 32 in the side."""
+    step = max(1, math.gcd(side, 32) // 2)
+    return max(step, step * round(side * share / step))
 
 
 def expose(images: Tensor, generator: torch.Generator, config: AugmentationConfig) -> Tensor:

@@ -286,3 +286,22 @@ def test_views_of_one_image_are_nearer_to_each_other_than_to_another_image() -> 
     own = likeness.diagonal().mean()
     others = (likeness.sum() - likeness.diagonal().sum()) / (12 * 11)
     assert own > others + 0.3
+
+
+@pytest.mark.parametrize(
+    ("side", "share", "expected"),
+    [
+        (160, 0.5, 80),
+        (160, 0.7, 112),
+        (128, 0.7, 96),
+        (64, 0.7, 48),
+        (128, 1.0, 128),
+        (45, 0.5, 22),
+    ],
+)
+def test_views_can_be_halved_as_often_as_half_the_image(
+    side: int, share: float, expected: int
+) -> None:
+    images = torch.zeros(2, 1, side, side)
+    first, second = pretraining_views(images, torch.Generator().manual_seed(0), size=share)
+    assert first.images.shape == second.images.shape == (2, 1, expected, expected)
