@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -91,7 +92,11 @@ def write_store(root: Path, cells: int) -> int:
                         seed=seed,
                         control=method == 0,
                     )
-                    keys.append(_write_cell(store, dataset, labels, pretraining, truth, offsets))
+                    spec = _spec(dataset, labels, pretraining)
+                    key = key_of(spec)
+                    keys.append(
+                        write_cell(store, key, spec, labels, dataset, truth, offsets, pretraining)
+                    )
     command = ("python", "-m", "benchmark", "run")
     write_record(
         root / "runs" / "generated.json", RunRecord(started="2026", command=command, cells=keys)
@@ -137,16 +142,8 @@ def _write_pretraining(store: Store, method: str, dataset: DatasetRecord, seed: 
     return key
 
 
-def _write_cell(
-    store: Store,
-    dataset: DatasetRecord,
-    labels: CellLabels,
-    pretraining: str | None,
-    truth: np.ndarray,
-    offsets: np.ndarray,
-) -> str:
-    errors = SPACING * 10 * np.hypot(offsets[..., 0], offsets[..., 1])
-    spec = {
+def _spec(dataset: DatasetRecord, labels: CellLabels, pretraining: str | None) -> dict[str, Any]:
+    return {
         "dataset": {"dataset": {"name": dataset.name}, "fingerprint": dataset.fingerprint},
         "method": {"name": labels.method, "version": 1, "options": {}},
         "backbone": {"name": labels.backbone, "options": {}},
@@ -156,9 +153,34 @@ def _write_cell(
         "pretraining": {"steps": 400, "seed": labels.seed} if pretraining else None,
         "preset": "generated",
     }
+
+
+def write_cell(
+    store: Store,
+    key: str,
+    spec: dict[str, Any],
+    labels: CellLabels,
+    dataset: DatasetRecord,
+    truth: np.ndarray,
+    offsets: np.ndarray,
+    pretraining: str | None = None,
+) -> str:
+    """Write a cell as if it had been computed, and return its key.
+
+    Args:
+        store: Where.
+        key: Of the cell.
+        spec: What was computed.
+        labels: Its place in the grid.
+        dataset: What it was measured on.
+        truth: (images, landmarks, 2) true points in px.
+        offsets: (images, landmarks, 2) from there to the predictions, in units of 10 px.
+        pretraining: The key of its pretraining.
+    """
+    errors = SPACING * 10 * np.hypot(offsets[..., 0], offsets[..., 1])
     names = dataset.landmark_names
     record = CellRecord(
-        key=key_of(spec),
+        key=key,
         status="done",
         spec=spec,
         labels=labels,
