@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,20 @@ def flatten(value: Any, path: str = "") -> Iterable[tuple[str, str]]:
             yield from flatten(value[name], f"{path}.{name}" if path else str(name))
     else:
         yield path, json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+
+
+@lru_cache(maxsize=4096)
+def _leaves(name: str, text: str) -> Recipe:
+    """The leaves of one part of a spec, given as JSON, but for those of the draw.
+
+    Cells of a grid have most parts in common, and each is taken apart once.
+    """
+    leaves = flatten({name: json.loads(text)})
+    return tuple((path, leaf) for path, leaf in leaves if not _belongs_to_draw(path))
 
 
 def _belongs_to_draw(path: str) -> bool:
@@ -65,8 +80,8 @@ def _spelt_out(cell: CellRecord, names: dict[str, str]) -> Recipe:
     # Cells from before there was a choice of transfer say nothing of it.
     spec = {"transfer": cell.labels.transfer} | dict(cell.spec)
     told = _told_by_content(spec, names)
-    leaves = flatten({name: value for name, value in told.items() if name != "preset"})
-    return tuple((path, text) for path, text in leaves if not _belongs_to_draw(path))
+    parts = ((name, told[name]) for name in sorted(told) if name != "preset")
+    return tuple(leaf for name, part in parts for leaf in _leaves(name, _canonical(part)))
 
 
 def _told_by_content(value: Any, names: dict[str, str]) -> Any:
@@ -96,9 +111,10 @@ def shares_pretraining(cell: CellRecord) -> bool:
 
 def conditions_of(cell: CellRecord) -> str:
     """What a cell must share with its control for a gain to mean something, as JSON."""
-    parts = flatten({name: cell.spec.get(name) for name in ("protocol", "backbone", "dataset")})
+    names = ("backbone", "dataset", "protocol")
+    parts = [leaf for n in names for leaf in _leaves(n, _canonical(cell.spec.get(n)))]
     transfer = str(Transfer.parse(cell.labels.transfer).control)
-    return json.dumps([transfer, *(part for part in parts if not _belongs_to_draw(part[0]))])
+    return json.dumps([transfer, *parts])
 
 
 def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) -> dict[str, str]:
