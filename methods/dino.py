@@ -34,15 +34,6 @@ class DINOOptions(MomentumOptions):
         description="Directions that a view is assigned to; the 65,536 of the paper are for a "
         "million images, and a few hundred images would leave nearly all of them empty.",
     )
-    view_size: float = Field(
-        0.7,
-        gt=0,
-        le=1,
-        description="Side of a view, as a share of the working side: about the upper half of the "
-        "paper's large crops (0.4 to 1 of the area). With half the side, neighbours of the "
-        "embeddings told phantoms apart hardly better than those of a random network (R² of 0.19 "
-        "against 0.16; 0.31 with 0.7, one seed).",
-    )
     student_temperature: float = Field(0.1, gt=0, description="As in the paper.")
     teacher_temperature: float = Field(
         0.04,
