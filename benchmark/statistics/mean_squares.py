@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NEGLIGIBLE = 0.8
 """Below this ratio to the residual mean square, a mean square shows no effect of its own."""
 
+ROUNDING = 1e-14
+"""Relative size of what adding up many numbers leaves of a difference that is none."""
+
 HIDDEN = 0.15
 """Share of the residual mean square within which an effect may hide without being seen."""
 
@@ -76,12 +79,18 @@ def mean_squares(values: np.ndarray) -> MeanSquares:
     by_seed = values.mean(-1, keepdims=True) - mean
     by_image = values.mean(-2, keepdims=True) - mean
     residual = values - mean - by_seed - by_image
+    # What rounding leaves of equal values is no spread, and its ratios would mean nothing.
+    rounding = seeds * images * (ROUNDING * np.abs(values).max((-2, -1), initial=0.0)) ** 2
+
+    def spread(square: np.ndarray) -> np.ndarray:
+        return np.where(square > rounding, square, 0.0)
+
     return MeanSquares(
         seeds,
         images,
-        images * (by_seed**2).sum((-2, -1)) / (seeds - 1),
-        seeds * (by_image**2).sum((-2, -1)) / (images - 1),
-        (residual**2).sum((-2, -1)) / ((seeds - 1) * (images - 1)),
+        spread(images * (by_seed**2).sum((-2, -1)) / (seeds - 1)),
+        spread(seeds * (by_image**2).sum((-2, -1)) / (images - 1)),
+        spread((residual**2).sum((-2, -1)) / ((seeds - 1) * (images - 1))),
     )
 
 

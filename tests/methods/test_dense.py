@@ -220,8 +220,8 @@ def found_again(network: Backbone, pool: UnlabelledImages) -> float:
 def test_refind_refuses_views_that_the_network_cannot_decode(
     pretrain: Callable[..., Pretrained],
 ) -> None:
-    with pytest.raises(UsageError, match=r"views of 38 x 38 px: give refind\[view_size=1.0\]"):
-        pretrain("refind[view_size=0.6]", 1, "unet[channels=16-32-64,patch=2]")
+    with pytest.raises(UsageError, match=r"views of 48 x 48 px: give refind\[view_size=1.0\]"):
+        pretrain("refind[view_size=0.75]", 1, "unet[channels=16-16-16-32-32,patch=2]")
 
 
 def test_a_queue_that_does_not_hold_a_batch_is_refused(

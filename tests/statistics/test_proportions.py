@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -64,6 +64,7 @@ def test_at_zero_the_interval_mirrors_that_at_one() -> None:
 
 
 @given(TOSSES)
+@example(np.full((3, 2), 3.0))
 def test_successes_and_failures_mirror_each_other_within_zero_and_one(hits: np.ndarray) -> None:
     trials = np.full(hits.shape[1], 5)
     one, other = proportion_interval(hits, trials), proportion_interval(trials - hits, trials)
