@@ -8,7 +8,9 @@ bone bright; points are (B, L, 2) x and y in px, a pixel's centre having whole c
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
+from benchmark.accounting import counted
 from benchmark.config import AugmentationConfig
 from benchmark.heatmaps import valid_landmarks
-from benchmark.warp import Warp, random_crop, random_warp, uniform
+from benchmark.warp import Warp, constant, random_crop, random_warp, uniform
 
 _READOUT_NOISE = 5.0  # electrons, within the 3 to 10 of flat panel detectors
 _ABSORPTION = (3.0, 5.0)  # line integral of attenuation behind the brightest pixel
@@ -89,6 +92,7 @@ class View:
     warp: Warp
 
 
+@counted("augmentation")
 def pretraining_views(
     images: Tensor,
     generator: torch.Generator,
@@ -149,16 +153,18 @@ def expose(images: Tensor, generator: torch.Generator, config: AugmentationConfi
         if blurs:
             chosen = _chosen(generator, images, config.blur_probability)
             sigma = uniform(generator, images, batch, 0, config.blur) * chosen
-            intensity = _blurred(intensity, sigma, config.blur)
+            blurred = functools.partial(_blurred, largest=config.blur)
+            intensity = _befall(chosen, blurred, intensity, sigma)
         if scatters:
             chosen = _chosen(generator, images, config.scatter_probability)
             ratio = uniform(generator, images, batch, *_SCATTER_TO_PRIMARY) * chosen
-            intensity = (intensity + ratio * _haze(intensity)) / (1 + ratio)
+            intensity = _befall(chosen, _scattered, intensity, ratio)
         if noisy and config.dose is not None:
             low, high = (math.log(dose) for dose in config.dose)
             photons = uniform(generator, images, batch, low, high).exp()
             chosen = _chosen(generator, images, config.noise_probability)
-            intensity = _counted(intensity, photons, generator, chosen)
+            normal = torch.randn(intensity.shape, generator=generator, device=generator.device)
+            intensity = _befall(chosen, _counted, intensity, photons, normal.to(images), chosen)
         brightness = (-intensity.log() / absorption).clamp(0, 1)
     if config.gamma > 0:
         gamma = uniform(generator, images, batch, -config.gamma, config.gamma).exp()
@@ -176,7 +182,7 @@ def collimate(
 ) -> Tensor:
     """Black out a border in some images, up to 15 % of a side, and never a landmark."""
     batch, (height, width) = len(images), images.shape[2:]
-    sides = images.new_tensor([width, height])
+    sides = constant(images, width, height)
     reach = images.new_full((batch, 4), 0.06)  # left, top, right, bottom, as shares of the side
     if points is not None:
         inside = valid_landmarks(points, (height, width))[..., None]
@@ -194,33 +200,53 @@ def collimate(
     return torch.where(down[:, None, :, None] & across[:, None, None, :], images, -1.0)
 
 
-def _counted(
-    intensity: Tensor, photons: Tensor, generator: torch.Generator, chosen: Tensor
+def _befall(
+    chosen: Tensor, effect: Callable[..., Tensor], images: Tensor, *others: Tensor
 ) -> Tensor:
+    """Let an effect befall the chosen images, which saves a CPU the work on all others.
+
+    A GPU would have to wait until it is known which they are. There the effect sees all images,
+    and must by its other arguments leave those as they are that are not chosen.
+    """
+    if images.device.type != "cpu":
+        return effect(images, *others)
+    rows = chosen.flatten().nonzero().flatten()
+    if len(rows) == 0:
+        return images
+    return images.index_copy(0, rows, effect(*(values[rows] for values in (images, *others))))
+
+
+def _counted(intensity: Tensor, photons: Tensor, normal: Tensor, chosen: Tensor) -> Tensor:
     """Quantum and readout noise: a Gaussian with the variance of Poisson counts plus readout."""
-    normal = torch.randn(intensity.shape, generator=generator, device=generator.device)
-    normal = normal.to(intensity)
     deviation = (intensity / photons + (_READOUT_NOISE / photons).square()).sqrt()
     # The logarithm of what follows needs something counted: exp(-10) is behind any absorption.
     return (intensity + chosen * deviation * normal).clamp_min(math.exp(-10))
 
 
-def _haze(intensity: Tensor) -> Tensor:
+def _scattered(intensity: Tensor, ratio: Tensor) -> Tensor:
     """Scatter: the primary, blurred over a good part of the image, at low resolution for speed."""
     coarse = functional.adaptive_avg_pool2d(intensity, _SCATTER_CELLS)
     coarse = functional.avg_pool2d(coarse, 3, stride=1, padding=1, count_include_pad=False)
     height, width = intensity.shape[2:]
-    return functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    haze = functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
+    return (intensity + ratio * haze) / (1 + ratio)
 
 
 def _blurred(images: Tensor, sigma: Tensor, largest: float) -> Tensor:
     """Gaussian blur with a sigma (B, 1, 1, 1) an image, in px, at most ``largest``."""
-    batch, radius = len(images), max(1, math.ceil(2.5 * largest))
+    radius = max(1, math.ceil(2.5 * largest))
     taps = torch.arange(-radius, radius + 1, device=images.device)
-    kernel = (-0.5 * (taps / sigma.clamp_min(1e-3)).square()).softmax(-1)
-    stack = functional.pad(images, (radius,) * 4, mode="replicate").transpose(0, 1)
-    stack = functional.conv2d(stack, kernel, groups=batch)
-    return functional.conv2d(stack, kernel.transpose(2, 3), groups=batch).transpose(0, 1)
+    weights = (-0.5 * (taps / sigma.clamp_min(1e-3)).square()).softmax(-1).split(1, -1)
+    padded = functional.pad(images, (radius,) * 4, mode="replicate")
+    height, width = images.shape[2:]
+    # Sums of shifted images: a grouped convolution takes a CPU three times as long.
+    across = torch.zeros_like(padded[..., :width])
+    for shift, weight in enumerate(weights):
+        across.addcmul_(padded[..., shift : shift + width], weight)
+    down = torch.zeros_like(images)
+    for shift, weight in enumerate(weights):
+        down.addcmul_(across[..., shift : shift + height, :], weight)
+    return down
 
 
 def _chosen(generator: torch.Generator, like: Tensor, probability: float) -> Tensor:

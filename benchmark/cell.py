@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from benchmark.accounting import Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Detector
+from benchmark.devices import resolve_precision
 from benchmark.energy import EnergyMeter
 from benchmark.environment import peak_memory_mb
 from benchmark.finetune import finetune, load_shots, predict
@@ -25,7 +28,7 @@ from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.pretraining import WEIGHTS, Machine
 from benchmark.progress import Listener, silent
 from benchmark.registry import registry
-from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor, Timings
+from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor
 from benchmark.seeding import stream_seed
 from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
@@ -57,45 +60,34 @@ def run_cell(
     Raises:
         BenchmarkError: It cannot be computed; one sentence says why.
     """
-    started = time.monotonic()
-    data = load_prepared(store, spec.dataset.key)
-    ids = training_ids(data, spec.seed, spec.shots)
-    shots, test = data.rows_of(ids), data.rows("test")
-    tested = _tune_and_test(store, spec, data, shots, machine, listener)
-    with store.folder("cells", spec.key) as folder:
-        metrics = _write_predictions(folder / PREDICTIONS, data, test, tested.predicted)
-        tested.history.write(folder / "history.parquet")
-        pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
-        record = CellRecord(
-            key=spec.key,
-            status="done",
-            spec=spec.model_dump(mode="json") | {"preset": preset},
-            labels=labels,
-            dataset_key=spec.dataset.key,
-            pretraining_key=spec.pretraining.key if spec.pretraining else None,
-            unit=data.record.unit,
-            metrics=metrics,
-            floor=_floor(data, shots, test),
-            training_ids=ids,
-            timings=Timings(
-                pretraining_seconds=pretrained.seconds if pretrained else 0.0,
-                finetuning_seconds=tested.finetuning_seconds,
-                evaluation_seconds=tested.evaluation_seconds,
-                total_seconds=time.monotonic() - started,
-            ),
-            parameters=sum(p.numel() for p in tested.detector.parameters()),
-            multiply_adds=multiply_adds(tested.detector, spec.dataset.working_size),
-            steps=spec.finetuning_steps,
-            images_seen=spec.finetuning_steps * spec.protocol.batch_size,
-            peak_memory_mb=peak_memory_mb(),
-            energy_joules=tested.energy.joules,
-            energy_shared_by=tested.energy.shared_by,
-            attempts=attempts,
-            environment=machine.environment,
-            files={PREDICTIONS: file_sha256(folder / PREDICTIONS)},
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        write_record(folder / "cell.json", record)
+    with machine.stopwatch(resolve_precision(spec.protocol.precision, machine.device)) as stopwatch:
+        with counted("decode"):
+            data = load_prepared(store, spec.dataset.key)
+            ids = training_ids(data, spec.seed, spec.shots)
+        shots, test = data.rows_of(ids), data.rows("test")
+        tested = _tune_and_test(store, spec, data, shots, machine, listener)
+        with store.folder("cells", spec.key) as folder:
+            with counted("checkpoint"):
+                metrics = _write_predictions(folder / PREDICTIONS, data, test, tested.predicted)
+                tested.history.write(folder / "history.parquet")
+            record = CellRecord(
+                key=spec.key,
+                status="done",
+                spec=spec.model_dump(mode="json") | {"preset": preset},
+                labels=labels,
+                dataset_key=spec.dataset.key,
+                pretraining_key=spec.pretraining.key if spec.pretraining else None,
+                unit=data.record.unit,
+                metrics=metrics,
+                floor=_floor(data, shots, test),
+                training_ids=ids,
+                attempts=attempts,
+                environment=machine.environment,
+                files={PREDICTIONS: file_sha256(folder / PREDICTIONS)},
+                finished=datetime.now(UTC).isoformat(timespec="seconds"),
+                **_costs(store, spec, tested, machine, stopwatch),
+            )
+            write_record(folder / "cell.json", record)
     return record
 
 
@@ -107,7 +99,6 @@ class _Tested:
     history: History
     predicted: np.ndarray
     finetuning_seconds: float
-    evaluation_seconds: float
     energy: EnergyMeter
 
 
@@ -133,11 +124,34 @@ def _tune_and_test(
             validate=_validation(detector, data, spec, machine),
             listener=listener,
         )
-        tuned = time.monotonic()
+        seconds = time.monotonic() - started
         test = data.rows("test")
         predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
-    done = time.monotonic()
-    return _Tested(detector, history, predicted, tuned - started, done - tuned, energy)
+    return _Tested(detector, history, predicted, seconds, energy)
+
+
+def _costs(
+    store: Store, spec: CellSpec, tested: _Tested, machine: Machine, stopwatch: Stopwatch
+) -> dict[str, Any]:
+    """The fields of a cell's record that say what it took."""
+    pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
+    return {
+        "parameters": sum(p.numel() for p in tested.detector.parameters()),
+        "multiply_adds": multiply_adds(tested.detector, spec.dataset.working_size),
+        "steps": spec.finetuning_steps,
+        "images_seen": spec.finetuning_steps * spec.protocol.batch_size,
+        "peak_memory_mb": peak_memory_mb(),
+        "energy_joules": tested.energy.joules,
+        "energy_shared_by": tested.energy.shared_by,
+        # Last, so that what stands above is in it.
+        "timings": timings(
+            stopwatch,
+            spec.protocol.batch_size,
+            startup=machine.startup_seconds,
+            pretraining_seconds=pretrained.seconds if pretrained else 0.0,
+            finetuning_seconds=tested.finetuning_seconds,
+        ),
+    }
 
 
 def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
@@ -219,6 +233,7 @@ def _metrics(summary: Metrics, names: tuple[str, ...], mre_px: float) -> CellMet
     )
 
 
+@counted("evaluation")
 def _floor(data: PreparedDataset, shots: list[int], test: list[int]) -> Floor:
     """The mean-shape predictor: the average of the shots' landmarks in every test image."""
     shape = mean_shape(data.points[shots], data.sizes[shots])

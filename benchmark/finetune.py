@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.accounting import counted
 from benchmark.augment import Augmentation
 from benchmark.config import ProtocolConfig
 from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
 from benchmark.losses import heatmap_loss
+from benchmark.optimiser import Schedule
 from benchmark.prepared import PreparedDataset
 from benchmark.progress import Listener, Progress, silent
 from benchmark.seeding import stream_seed
-from benchmark.training import History, Schedule, optimise
+from benchmark.training import History, optimise
 from benchmark.unlabelled import as_unit_range
 
 EVALUATION_BATCH = 16
@@ -37,6 +39,7 @@ class Shots:
     points: Tensor
 
 
+@counted("decode")
 def load_shots(data: PreparedDataset, rows: list[int], device: torch.device) -> Shots:
     """The images and landmarks of these rows."""
     points = torch.from_numpy(data.working_points(rows)).float()
@@ -89,9 +92,13 @@ def finetune(
     draw = _order(len(shots.pixels), protocol.batch_size, random)
     size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
 
-    def loss(_: int) -> Tensor:
+    @counted("augmentation")
+    def batch() -> tuple[Tensor, Tensor]:
         rows = draw()
-        images, points = augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+        return augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+
+    def loss(_: int) -> Tensor:
+        images, points = batch()
         logits = detector(images).float()
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 
@@ -127,6 +134,7 @@ class _BestWeights:
         self.error = float("inf")
         self.state: dict[str, Tensor] = {}
 
+    @counted("evaluation")
     def __call__(self, step: int) -> None:
         if (step + 1) % self.every:
             return
@@ -141,6 +149,7 @@ class _BestWeights:
             self.detector.load_state_dict(self.state)
 
 
+@counted("evaluation")
 @torch.no_grad()
 def predict(
     detector: nn.Module,

@@ -76,8 +76,9 @@ def valid_landmarks(points: Tensor, size: Size) -> Tensor:
     Returns:
         (B, L) bool.
     """
-    limit = torch.tensor([size[1], size[0]], device=points.device) - 0.5
-    return ((points >= -0.5) & (points <= limit)).all(-1)
+    # One number at a time: a tensor of both would be copied to the device, and waited for.
+    x, y = points.unbind(-1)
+    return (x >= -0.5) & (x <= size[1] - 0.5) & (y >= -0.5) & (y <= size[0] - 0.5)
 
 
 def positive_weight(size: Size, sigma: float = SIGMA) -> float:
@@ -115,9 +116,10 @@ def decode(logits: Tensor, decoder: str = "local", sigma: float = SIGMA) -> Tens
 
 def _peak(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Column and row of the highest pixel of each map, (B, L) whole numbers."""
-    index = maps.flatten(2).argmax(-1)
-    width = maps.shape[-1]
-    return index % width, torch.div(index, width, rounding_mode="floor")
+    # The row first: on a CPU torch finds a maximum five times as fast as its place.
+    row = maps.amax(-1).argmax(-1)
+    line = maps.gather(-2, row[..., None, None].expand(-1, -1, 1, maps.shape[-1]))
+    return line[..., 0, :].argmax(-1), row
 
 
 def _argmax(logits: Tensor, sigma: float) -> Tensor:

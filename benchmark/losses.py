@@ -68,7 +68,7 @@ def bce_loss(logits: Tensor, points: Tensor, valid: Tensor, sigma: float = SIGMA
     target = _unit_height(logits, points, sigma)
     weight = positive_weight(_size(logits), sigma)
     error = functional.binary_cross_entropy_with_logits(
-        logits, target, reduction="none", pos_weight=logits.new_tensor(weight)
+        logits, target, reduction="none", pos_weight=logits.new_full((), weight)
     )
     return _masked_mean(error.sum((-1, -2)) / (weight * 2 * math.pi * sigma**2), valid)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,6 +16,7 @@ from benchmark.display import human_seconds
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugins import LandmarkDataset, Method, Plugin
 from benchmark.registry import registry
+from benchmark.schema import CellRecord
 from benchmark.store import Store
 
 Kind = Literal["method", "dataset", "report"]
@@ -69,9 +71,18 @@ def print_status(output: Path, console: Console) -> None:
     pretrainings = store.pretrainings()
     seconds = sum(c.timings.total_seconds for c in cells) + sum(p.seconds for p in pretrainings)
     console.print(f"{len(pretrainings)} pretrainings; {human_seconds(seconds)} of work so far")
+    _print_overhead(cells, console)
     _print_last_run(store, {c.key for c in cells if c.status == "done"}, console)
     for problem in store.problems:
         console.print(f"note: {problem}", markup=False, soft_wrap=True)
+
+
+def _print_overhead(cells: Sequence[CellRecord], console: Console) -> None:
+    measured = [cell.timings for cell in cells if cell.timings.overhead is not None]
+    if measured:
+        whole = sum(t.startup_seconds + t.total_seconds for t in measured)
+        share = 1 - sum(t.network_seconds for t in measured) / whole
+        console.print(f"{share:.0%} of the cells' wall time trained no network: harness overhead")
 
 
 def _print_last_run(store: Store, done: set[str], console: Console) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
+from benchmark.accounting import CudaClock, Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Backbone
 from benchmark.devices import generator, resolve_precision
@@ -16,6 +16,7 @@ from benchmark.energy import POWERCAP, EnergyMeter
 from benchmark.environment import peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.grid import PretrainingSpec
+from benchmark.operations import peak_flops
 from benchmark.plugins import Method, Part
 from benchmark.prepared import load_prepared
 from benchmark.probing import probe
@@ -42,6 +43,7 @@ class Machine:
         workers: Workers on this machine, this one included.
         gpu_workers: Workers on this GPU, this one included.
         powercap: The folder in which Linux counts the energy of the CPU.
+        startup_seconds: From the start of the worker to that of its work.
     """
 
     device: torch.device
@@ -49,6 +51,7 @@ class Machine:
     workers: int = 1
     gpu_workers: int = 1
     powercap: Path = POWERCAP
+    startup_seconds: float = 0.0
 
     def energy_meter(self) -> EnergyMeter:
         """A meter for the device of this worker."""
@@ -57,7 +60,15 @@ class Machine:
             gpu = f"GPU-{torch.cuda.get_device_properties(self.device).uuid}"
         return EnergyMeter(self.workers, gpu, self.gpu_workers, self.powercap)
 
+    def stopwatch(self, precision: torch.dtype) -> Stopwatch:
+        """A stopwatch for the device of this worker, with its peak at a precision."""
+        if self.device.type != "cuda":
+            return Stopwatch()
+        peak = peak_flops(torch.cuda.get_device_name(self.device), precision)
+        return Stopwatch(CudaClock(self.device), peak)
 
+
+@counted("decode")
 def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> UnlabelledImages:
     """The pool: nothing but pixels of images that are neither test images nor leaks of one."""
     assert spec.dataset is not None
@@ -65,6 +76,7 @@ def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> Unlabe
     return UnlabelledImages(prepared.pixels[prepared.in_pool], device)
 
 
+@counted("evaluation")
 def _probe(store: Store, spec: PretrainingSpec, backbone: Backbone) -> dict[str, float]:
     """Ask the trained and the untrained network for attributes, once the method is done."""
     assert spec.dataset is not None
@@ -88,22 +100,16 @@ def run_pretraining(
         DataError: A file that an option names has changed since the run was planned.
         PluginError: The method changed a part of the backbone that it does not declare.
     """
-    started = time.monotonic()
     spec.method.ensure_files_unchanged()
-    plugin = registry("method").load(spec.method.name)
-    method = plugin(plugin.Options.model_validate(spec.method.options))
-    backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed or 0)
-    backbone.to(machine.device)
-    before = _checksums(backbone)
-    torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
+    precision = resolve_precision(spec.precision, machine.device)
     checkpoint = store.root / "checkpoints" / f"{spec.key}.safetensors"
-    meter = machine.energy_meter()
-    with store.folder("pretrained", spec.key) as folder:
+    with machine.stopwatch(precision) as stopwatch, store.folder("pretrained", spec.key) as folder:
+        meter = machine.energy_meter()
         trainer = Trainer(
             steps=spec.steps,
             batch_size=spec.batch_size,
             device=machine.device,
-            precision=resolve_precision(spec.precision, machine.device),
+            precision=precision,
             generator=generator(
                 stream_seed("pretraining-data", spec.method.name, spec.seed), machine.device
             ),
@@ -111,21 +117,43 @@ def run_pretraining(
             listener=meter.listening(listener),
             checkpoint=checkpoint,
         )
-        pool = _images(store, spec, machine.device) if spec.dataset is not None else None
-        with meter:
-            method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
-        seconds = time.monotonic() - started + trainer.earlier_seconds
-        changed = _changed_parts(method, backbone, before)
-        if pool is not None:
-            trainer.note(**embedding_health(backbone, pool), **_probe(store, spec, backbone))
-        # A part that weights from elsewhere have left alone is the cell's own seed's to draw.
-        save_parts(backbone, changed, folder / WEIGHTS)
-        if trainer.history is not None:
-            trainer.history.write(folder / "history.parquet")
-        record = _record(spec, trainer, machine, seconds, folder, meter)
+        seconds = _train(store, spec, machine, trainer, meter, stopwatch)
+        record = _record(spec, trainer, machine, seconds, meter, stopwatch)
         write_record(folder / "pretraining.json", record)
     checkpoint.unlink(missing_ok=True)
     return record
+
+
+def _train(
+    store: Store,
+    spec: PretrainingSpec,
+    machine: Machine,
+    trainer: Trainer,
+    meter: EnergyMeter,
+    stopwatch: Stopwatch,
+) -> float:
+    """Pretrain, and keep weights, history and notes; the seconds without probes and files."""
+    plugin = registry("method").load(spec.method.name)
+    method = plugin(plugin.Options.model_validate(spec.method.options))
+    backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed or 0)
+    backbone.to(machine.device)
+    before = _checksums(backbone)
+    torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
+    pool = _images(store, spec, machine.device) if spec.dataset is not None else None
+    with meter:
+        method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
+    seconds = stopwatch.elapsed() + trainer.earlier_seconds
+    changed = _changed_parts(method, backbone, before)
+    if pool is not None:
+        with counted("evaluation"):
+            health = embedding_health(backbone, pool)
+        trainer.note(**health, **_probe(store, spec, backbone))
+    with counted("checkpoint"):
+        # A part that weights from elsewhere have left alone is the cell's own seed's to draw.
+        save_parts(backbone, changed, trainer.folder / WEIGHTS)
+        if trainer.history is not None:
+            trainer.history.write(trainer.folder / "history.parquet")
+    return seconds
 
 
 def _changed_parts(method: Method, backbone: Backbone, before: dict[str, float]) -> frozenset[Part]:
@@ -147,8 +175,8 @@ def _record(
     trainer: Trainer,
     machine: Machine,
     seconds: float,
-    folder: Path,
     meter: EnergyMeter,
+    stopwatch: Stopwatch,
 ) -> PretrainingRecord:
     # What an interrupted training took before cannot be known, and a part is not the whole.
     whole = not trainer.earlier_seconds
@@ -164,10 +192,16 @@ def _record(
         steps=len(trainer.history.loss) if trainer.history is not None else 0,
         images_seen=trainer.images_seen,
         seconds=seconds,
+        timings=timings(
+            stopwatch,
+            trainer.batch_size,
+            startup=machine.startup_seconds,
+            earlier=trainer.earlier_seconds,
+        ),
         peak_memory_mb=peak_memory_mb(),
         energy_joules=meter.joules if whole else None,
         energy_shared_by=meter.shared_by if whole else {},
         environment=machine.environment,
-        files={WEIGHTS: file_sha256(folder / WEIGHTS)},
+        files={WEIGHTS: file_sha256(trainer.folder / WEIGHTS)},
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )

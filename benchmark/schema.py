@@ -73,6 +73,64 @@ class Preview(Record):
     height: int
 
 
+class Timings(Record):
+    """Wall seconds of a cell or of a pretraining, and what follows from them.
+
+    ``pretraining_seconds`` is of another piece of work, and ``finetuning_seconds`` is a span in
+    which several stages lie. The stages, from ``decode_seconds`` to ``other_seconds``, add up to
+    ``total_seconds``; :mod:`benchmark.accounting` measures them.
+    """
+
+    pretraining_seconds: float = Field(0.0, description="Of the pretraining that a cell rests on.")
+    finetuning_seconds: float = Field(
+        0.0, description="From building the detector to the end of its training."
+    )
+    startup_seconds: float = Field(
+        0.0, description="From the start of the worker to that of its work; not in the total."
+    )
+    decode_seconds: float = Field(0.0, description="Reading the prepared images.")
+    augmentation_seconds: float = Field(
+        0.0, description="Drawing batches, and changing what the network is shown."
+    )
+    forward_backward_seconds: float = Field(0.0, description="The network's passes in training.")
+    optimiser_seconds: float = Field(
+        0.0,
+        description="Updating weights: clipping and schedule, averages and slow copies.",
+    )
+    evaluation_seconds: float = Field(
+        0.0, description="Predicting and measuring; of a pretraining, its probes."
+    )
+    checkpoint_seconds: float = Field(
+        0.0, description="Writing checkpoints, weights and results, and reading checkpoints."
+    )
+    waiting_seconds: float = Field(
+        0.0,
+        description="Training, blocked: by the device, or by whoever is told of progress.",
+    )
+    other_seconds: float = Field(0.0, description="The rest, most of it imports and building.")
+    total_seconds: float = 0.0
+    images_per_second: float | None = Field(
+        None, description="Of training, over the seconds of its steps alone."
+    )
+    flops_utilisation: float | None = Field(
+        None, description="Share of the GPU's peak at this precision; None on what has no peak."
+    )
+
+    @property
+    def overhead(self) -> float | None:
+        """Share of the wall time, the worker's start included, in which no network was trained.
+
+        What is left is :attr:`network_seconds`. None where nothing was trained or measured.
+        """
+        whole = self.startup_seconds + self.total_seconds
+        return 1 - self.network_seconds / whole if whole and self.network_seconds else None
+
+    @property
+    def network_seconds(self) -> float:
+        """Seconds of forward and backward passes and of the optimiser."""
+        return self.forward_backward_seconds + self.optimiser_seconds
+
+
 class PretrainingRecord(Record):
     """``pretrained/<key>/pretraining.json``: one pretraining, shared by all shots of a seed."""
 
@@ -87,6 +145,7 @@ class PretrainingRecord(Record):
     steps: int = 0
     images_seen: int = 0
     seconds: float = 0.0
+    timings: Timings = Field(default_factory=Timings)
     peak_memory_mb: float | None = None
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
@@ -134,15 +193,6 @@ class Floor(Record):
 
     mre: float
     sdr: dict[str, float]
-
-
-class Timings(Record):
-    """Wall seconds of the stages of a cell."""
-
-    pretraining_seconds: float = 0.0
-    finetuning_seconds: float = 0.0
-    evaluation_seconds: float = 0.0
-    total_seconds: float = 0.0
 
 
 class CellRecord(Record):

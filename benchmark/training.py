@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
+from benchmark.accounting import counted, running
+from benchmark.checkpoints import Checkpoint, ModuleState, OptimiserState, RandomState, Stateful
 from benchmark.devices import autocast
 from benchmark.errors import BenchmarkError, PluginError
+from benchmark.operations import OperationCounter
+from benchmark.optimiser import Schedule, Update
 from benchmark.progress import Listener, Progress, silent
 from benchmark.unlabelled import UnlabelledImages
 
@@ -22,32 +26,6 @@ REPORT_EVERY = 5
 
 class DivergedError(BenchmarkError):
     """The loss is no longer a finite number."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """AdamW with a one-cycle learning rate: linear warm-up, then half a cosine to zero.
-
-    Attributes:
-        steps: Optimiser steps.
-        learning_rate: The peak.
-        weight_decay: Decoupled weight decay.
-        warmup: Share of the steps in which the rate rises.
-        gradient_clip: Largest global norm of the gradient.
-    """
-
-    steps: int
-    learning_rate: float
-    weight_decay: float = 1e-2
-    warmup: float = 0.1
-    gradient_clip: float = 5.0
-
-    def factor(self, step: int) -> float:
-        """The learning rate at a step, as a share of the peak."""
-        rising = max(1, round(self.warmup * self.steps))
-        if step < rising:
-            return (step + 1) / rising
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, self.steps - rising)))
 
 
 @dataclass
@@ -101,39 +79,58 @@ def optimise(
     Raises:
         DivergedError: The loss became NaN or infinite; the sentence names the step.
     """
-    trained = [p for p in parameters if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        trained, lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-    )
+    update = Update(parameters, schedule, device)
     history = History()
     waiting: list[Tensor] = []
     done = 0
     if checkpoint is not None:
-        checkpoint.parts |= {"optimiser": optimiser, "history": history}
-        done = checkpoint.resume()
+        checkpoint.parts |= {"optimiser": OptimiserState(update.optimiser), "history": history}
+        with counted("checkpoint"):
+            done = checkpoint.resume()
     for step in range(done, schedule.steps):
-        rate = schedule.learning_rate * schedule.factor(step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        with autocast(device, precision):
-            value = loss(step)
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(trained, schedule.gradient_clip)
-        optimiser.step()
-        if after_step is not None:
-            after_step(step)
+        with counted("forward_backward"), _counting_operations(step == done):
+            with autocast(device, precision):
+                value = loss(step)
+            update.forget()
+            value.backward()
+        with counted("optimiser"):
+            history.learning_rate.append(update(step))
+            if after_step is not None:
+                after_step(step)
         waiting.append(value.detach())
-        history.learning_rate.append(rate)
         last = step + 1 == schedule.steps
         keep = checkpoint is not None and (last or checkpoint.due())
         if len(waiting) == REPORT_EVERY or last or keep:
-            history.loss += _finite(torch.stack(waiting), len(history.loss), stage)
+            with counted("waiting"):
+                history.loss += _finite(torch.stack(waiting), len(history.loss), stage)
+            _tell_stopwatch(len(waiting))
             waiting.clear()
             if checkpoint is not None and keep:
-                checkpoint.save(step + 1)
-            listener(Progress(stage, step + 1, schedule.steps, history.loss[-1]))
+                with counted("checkpoint"):
+                    checkpoint.save(step + 1)
+            with counted("waiting"):
+                listener(Progress(stage, step + 1, schedule.steps, history.loss[-1]))
     return history
+
+
+@contextmanager
+def _counting_operations(first: bool) -> Iterator[None]:
+    """Count the operations of the first step, where a stopwatch knows the device's peak."""
+    stopwatch = running()
+    if not first or stopwatch is None or stopwatch.peak_flops is None:
+        yield
+        return
+    with OperationCounter() as counter:
+        yield
+    stopwatch.step_flops = counter.flops
+
+
+def _tell_stopwatch(steps: int) -> None:
+    """Count steps, and add up marks while the device has just been waited for."""
+    stopwatch = running()
+    if stopwatch is not None:
+        stopwatch.steps += steps
+        stopwatch.collect()
 
 
 def _finite(losses: Tensor, before: int, stage: str) -> list[float]:
@@ -147,6 +144,11 @@ def _finite(losses: Tensor, before: int, stage: str) -> list[float]:
     return values
 
 
+@counted("augmentation")
+def _drawn(batches: Iterator[Tensor]) -> Tensor:
+    return next(batches)
+
+
 class Trainer:
     """What the harness lends to a method: a budget, batches, random numbers and a notebook.
 
@@ -157,6 +159,7 @@ class Trainer:
         generator: The random stream of this pretraining, on ``device``.
         metrics: What :meth:`note` has written down, kept in ``pretraining.json``.
         history: Loss by step of :meth:`fit`, or None where nothing was trained.
+        folder: Where what is kept for the report lies.
         images_seen: Images drawn from the pool, over all steps.
         earlier_seconds: Training time before an interruption, from the checkpoint.
     """
@@ -183,7 +186,7 @@ class Trainer:
         self.images_seen = 0
         self.earlier_seconds = 0.0
         self._precision = precision
-        self._folder = folder
+        self.folder = folder
         self._listener = listener
         self._checkpoint = checkpoint
         self._checkpoint_seconds = checkpoint_seconds
@@ -224,7 +227,7 @@ class Trainer:
         checkpoint = self._checkpoint_of(network, batches, keeps)
         try:
             self.history = optimise(
-                lambda _: loss(next(batches)),
+                lambda _: loss(_drawn(batches)),
                 network.parameters(),
                 Schedule(self.steps, learning_rate, weight_decay),
                 stage="pretrain",
@@ -277,8 +280,8 @@ class Trainer:
             np.concatenate(list(grey[i : i + columns]), axis=1)
             for i in range(0, len(grey) - len(grey) % columns, columns)
         ]
-        Image.fromarray(np.concatenate(rows)).save(self._folder / f"{name}.png")
+        Image.fromarray(np.concatenate(rows)).save(self.folder / f"{name}.png")
 
     def keep_text(self, name: str, text: str) -> None:
         """Keep a text as ``<name>.txt``, such as the list of tensors that were loaded."""
-        (self._folder / f"{name}.txt").write_text(text, encoding="utf-8")
+        (self.folder / f"{name}.txt").write_text(text, encoding="utf-8")

@@ -60,7 +60,7 @@ class Warp:
     def centre(self) -> Tensor:
         """The output's centre, (2,) in px."""
         height, width = self.size
-        return self.matrix.new_tensor([(width - 1) / 2, (height - 1) / 2])
+        return constant(self.matrix, (width - 1) / 2, (height - 1) / 2)
 
     @_exact
     def images(self, images: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ class Warp:
             along_y, along_x = _basis(rows, height), _basis(columns, width)
             field = field + along_y @ self.control @ along_x.T
         # grid_sample's coordinates put -1 and 1 on the outer edges of the border pixels.
-        unit = 2 / images.new_tensor([images.shape[3], images.shape[2]])
+        unit = 2 / constant(images, images.shape[3], images.shape[2])
         offset = self.origin - (self.matrix @ self.centre)
         grid = (self.matrix * unit[:, None]) @ field.expand(len(images), -1, -1, -1).flatten(2)
         grid = grid + ((offset + 0.5) * unit - 1)[..., None]
@@ -88,9 +88,10 @@ class Warp:
         """
         known = torch.isfinite(points).all(-1, keepdim=True)
         start = torch.where(known, points, torch.zeros_like(points)).to(self.matrix.dtype)
-        start = torch.linalg.solve(
+        # Not solve(), which makes the host wait for a GPU to hear whether there is an inverse.
+        start = torch.linalg.solve_ex(
             self.matrix, (start - self.origin[:, None]).transpose(1, 2)
-        ).transpose(1, 2)
+        ).result.transpose(1, 2)
         start = start + self.centre
         moved = start
         if self.control is not None and self.slope > 0:
@@ -132,7 +133,7 @@ def random_warp(images: Tensor, generator: torch.Generator, config: Augmentation
     zoom = uniform(generator, images, (batch,), -limit, limit).exp()
     turn = math.radians(config.rotation)
     angle = uniform(generator, images, (batch,), -turn, turn)
-    sides = images.new_tensor([width, height])
+    sides = constant(images, width, height)
     shift = uniform(generator, images, (batch, 2), -config.shift, config.shift) * sides
     control, slope = None, 0.0
     if config.elastic > 0:
@@ -177,9 +178,9 @@ def random_crop(
     limit = math.log(aspect)
     stretch = uniform(generator, images, (batch,), -limit, limit).exp()
     share = torch.stack([(area * stretch).sqrt(), (area / stretch).sqrt()], 1).clamp_max(1)
-    sides = images.new_tensor([width, height])
+    sides = constant(images, width, height)
     place = uniform(generator, images, (batch, 2), -0.5, 0.5) * (1 - share) * sides
-    step = share * sides / images.new_tensor([size[1], size[0]])
+    step = share * sides / constant(images, size[1], size[0])
     turn = math.radians(rotation)
     angle = uniform(generator, images, (batch,), -turn, turn)
     return Warp(
@@ -204,6 +205,17 @@ def _rotation(angle: Tensor) -> Tensor:
     """(B,) radians to (B, 2, 2)."""
     cos, sin = angle.cos(), angle.sin()
     return torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
+
+
+def constant(like: Tensor, *values: float) -> Tensor:
+    """Numbers, beside a tensor and of its type; shared by all callers, so not to be changed."""
+    return _copied(values, like.device, like.dtype)
+
+
+@functools.cache
+def _copied(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Copied to the device once, because the host waits for a GPU at each copy."""
+    return torch.tensor(values, device=device, dtype=dtype)
 
 
 def uniform(

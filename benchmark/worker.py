@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.accounting import process_age
 from benchmark.errors import BenchmarkError, DataError, StoreError, UsageError
 from benchmark.progress import Progress
 from benchmark.schema import Failure
@@ -62,7 +64,7 @@ class _Reporter:
         )
 
 
-def _machine(order: Order, store: Store) -> Any:
+def _machine(order: Order, store: Store, begun: float) -> Any:
     """Set threads, find the device and write down the environment."""
     import torch
 
@@ -86,10 +88,16 @@ def _machine(order: Order, store: Store) -> Any:
         device.type, name, order.threads, gpu, order.git_revision, bfloat16_speedup=speedup
     )
     store.write_environment(environment)
-    return Machine(device, environment.id, order.workers, order.gpu_workers)
+    return Machine(
+        device,
+        environment.id,
+        order.workers,
+        order.gpu_workers,
+        startup_seconds=time.perf_counter() - begun,
+    )
 
 
-def _do(order: Order, reporter: _Reporter) -> None:
+def _do(order: Order, reporter: _Reporter, begun: float) -> None:
     from benchmark.registry import add_plugin_files
 
     add_plugin_files(order.plugins)
@@ -108,13 +116,12 @@ def _do(order: Order, reporter: _Reporter) -> None:
             listener=reporter.progress,
         )
         return
-    machine = _machine(order, store)
     if task.kind == "pretrain":
         from benchmark.grid import PretrainingSpec
         from benchmark.pretraining import run_pretraining
 
         spec = PretrainingSpec.model_validate(payload["spec"])
-        run_pretraining(store, spec, machine, reporter.progress)
+        run_pretraining(store, spec, _machine(order, store, begun), reporter.progress)
         return
     from benchmark.cell import run_cell
     from benchmark.grid import CellSpec
@@ -125,7 +132,7 @@ def _do(order: Order, reporter: _Reporter) -> None:
         CellSpec.model_validate(payload["spec"]),
         CellLabels.model_validate(payload["labels"]),
         payload["preset"],
-        machine,
+        _machine(order, store, begun),
         payload["attempts"],
         reporter.progress,
     )
@@ -144,6 +151,7 @@ def failure_of(error: BaseException) -> Failure:
 
 def main() -> int:
     """Do the task on standard input; exit status 0 when done, 3 when it failed and said why."""
+    begun = time.perf_counter() - process_age()
     order = Order.model_validate_json(sys.stdin.readline())
     # Everything that libraries print goes to the log; the pipe to the parent is ours alone.
     reporter = _Reporter(os.fdopen(os.dup(1), "w", encoding="utf-8"))
@@ -152,7 +160,7 @@ def main() -> int:
             os.dup2(log.fileno(), descriptor)
         failure, stops_run = None, False
         try:
-            _do(order, reporter)
+            _do(order, reporter, begun)
         except Exception as error:
             failure = failure_of(error)
             stops_run = isinstance(error, (DataError, UsageError, StoreError))

@@ -113,7 +113,9 @@ def sampled(features: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
     """
     from torch.nn.functional import grid_sample
 
-    sides = places.new_tensor([size[1], size[0]])
+    from benchmark.warp import constant
+
+    sides = constant(places, size[1], size[0])
     grid = ((places + 0.5) * (2 / sides) - 1)[:, :, None]
     found = grid_sample(features, grid, padding_mode="border", align_corners=False)
     return found[..., 0].transpose(1, 2)

@@ -96,6 +96,7 @@ class RestorationMethod(Method):
         """Minimise the mean squared error of the predicted pixels; the head is thrown away."""
         from torch import nn
 
+        from benchmark.accounting import counted
         from benchmark.backbones.base import PixelHead
 
         task = self.restoration(backbone, images, trainer)
@@ -106,7 +107,8 @@ class RestorationMethod(Method):
         average = AveragedWeights(network, task.ema_decay)
 
         def loss(batch: Tensor) -> Tensor:
-            damaged = task.damage(batch)
+            with counted("augmentation"):
+                damaged = task.damage(batch)
             return squared_error(head(task.features(damaged)).float(), damaged)
 
         # Before the training, so that an interrupted one finds the random stream where it was.
@@ -121,7 +123,8 @@ class RestorationMethod(Method):
         )
         average.copy_to_network()
         trainer.note(reference_loss=known_nothing, reference_meaning=task.reference_meaning)
-        self.show(task, backbone, head, images, trainer)
+        with counted("evaluation"):
+            self.show(task, backbone, head, images, trainer)
         recalibrate(backbone, images, trainer)
 
     def show(

@@ -78,6 +78,8 @@ class Refind(JointEmbeddingMethod):
         import torch
         from torch import nn
 
+        from benchmark.warp import constant
+
         options = self.options
         positions = map_size(backbone, one_view(images, options.view_size).images)
         head = nn.Conv2d(backbone.decoder_channels, options.output, 1)
@@ -86,7 +88,7 @@ class Refind(JointEmbeddingMethod):
             shape = (len(first.images), options.places, 2)
             shares = torch.rand(shape, generator=trainer.generator, device=trainer.device)
             height, width = first.images.shape[2:]
-            places = shares * shares.new_tensor([width, height]) - 0.5
+            places = shares * constant(shares, width, height) - 0.5
             features = (head(backbone(view.images)) for view in (first, second))
             return in_full_precision(
                 lambda one, other: refinding(first, second, one, other, places, options),
@@ -121,11 +123,12 @@ def refinding(
     """
     from benchmark.heatmaps import valid_landmarks
     from benchmark.losses import softmax_loss
+    from benchmark.warp import constant
 
     height, width = second.images.shape[2:]
     truth = counterparts(first, second, places)
     maps = likeness(sampled(one, places, (height, width)), other) / options.temperature
-    scale = truth.new_tensor([other.shape[3] / width, other.shape[2] / height])
+    scale = constant(truth, other.shape[3] / width, other.shape[2] / height)
     seen = valid_landmarks(truth, (height, width))
     return softmax_loss(maps, (truth + 0.5) * scale - 0.5, seen, options.sigma)
 

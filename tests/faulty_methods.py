@@ -145,7 +145,7 @@ class PeepingMethod(HonestMethod):
         self, loss: Any, backbone: Backbone, head: Any, images: UnlabelledImages, trainer: Trainer
     ) -> None:
         """Look beside the folder that it may write to."""
-        store: Path = trainer._folder.parent.parent
+        store: Path = trainer.folder.parent.parent
         for file in store.glob("datasets/*/images.npy"):
             file.read_bytes()
         super().fit(loss, backbone, head, images, trainer)
@@ -162,7 +162,7 @@ class SmugglingMethod(HonestMethod):
         """Let a checksum of the ids shift the head's first weights."""
         import subprocess
 
-        store: Path = trainer._folder.parent.parent
+        store: Path = trainer.folder.parent.parent
         if (store / "datasets").is_dir():
             listing = subprocess.run(
                 ["sh", "-c", "cat datasets/*/index.json | cksum"],

@@ -218,6 +218,20 @@ def test_blur_spreads_an_edge_and_keeps_flat_parts() -> None:
     assert (blurred[:, 0, 16, 15] > -0.5).float().mean() > 0.5
 
 
+def test_sparing_a_cpu_the_images_that_are_not_chosen_changes_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = AugmentationConfig(
+        noise_probability=0.5, scatter_probability=0.5, blur_probability=0.5
+    )
+    images = torch.rand(16, 1, 32, 24, generator=seeded(1)) * 2 - 1
+    spared = expose(images, seeded(), config)
+    monkeypatch.setattr(
+        "benchmark.augment._befall", lambda _, effect, images, *others: effect(images, *others)
+    )
+    torch.testing.assert_close(spared, expose(images, seeded(), config))
+
+
 def test_the_display_keeps_the_order_of_grey_levels() -> None:
     config = NOTHING.model_copy(update={"gamma": 0.4, "contrast": 0.2, "brightness": 0.2})
     ramp = torch.linspace(-1, 1, 64).expand(6, 1, 4, 64)

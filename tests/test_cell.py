@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmark.accounting import STAGES, TRAINING, Stopwatch
 from benchmark.cell import run_cell
 from benchmark.checkpoints import Checkpoint
 from benchmark.grid import PretrainingSpec
@@ -16,7 +17,7 @@ from benchmark.preparation import prepare
 from benchmark.pretraining import Machine, run_pretraining
 from benchmark.progress import Progress
 from benchmark.requests import run_config
-from benchmark.schema import CellRecord, PretrainingRecord
+from benchmark.schema import CellRecord, PretrainingRecord, Timings
 from benchmark.store import Store
 
 RANGE = 7
@@ -51,6 +52,10 @@ class Work:
     cells: dict[str, CellRecord]
     messages: dict[str, int]
 
+    def accounts(self) -> list[Timings]:
+        """Of the pretraining and of every cell."""
+        return [self.pretrained.timings, *(cell.timings for cell in self.cells.values())]
+
 
 def planned() -> Plan:
     """One method as a whole network and under a frozen one."""
@@ -83,7 +88,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     plan = planned()
     store = Store(tmp_path_factory.mktemp("runs"))
     prepare(store, plan.cells[0].spec.dataset, None)
-    machine = Machine(torch.device("cpu"), "", workers=2, powercap=store.root / "powercap")
+    machine = Machine(
+        torch.device("cpu"), "", workers=2, powercap=store.root / "powercap", startup_seconds=1.5
+    )
     meters = {name: Meter(machine.powercap) for name in ("pretrain", "whole", "frozen")}
     meters["pretrain"].write(0)
     pretrained = run_pretraining(store, pretraining_of(plan), machine, meters["pretrain"])
@@ -125,11 +132,33 @@ def test_what_was_accounted_is_read_back_from_the_store(work: Work) -> None:
         assert work.store.cell(record.key) == record
 
 
+def test_the_stages_of_a_record_add_up_and_each_has_taken_time(work: Work) -> None:
+    for timings in work.accounts():
+        stages = {stage: getattr(timings, f"{stage}_seconds") for stage in STAGES}
+        assert all(seconds > 0 for seconds in stages.values()), stages
+        whole = sum(stages.values()) + timings.other_seconds
+        assert whole == pytest.approx(timings.total_seconds)
+        assert timings.other_seconds > 0
+        assert timings.overhead is not None
+        assert 0 < timings.overhead < 1
+        assert timings.startup_seconds == work.machine.startup_seconds
+        assert timings.flops_utilisation is None, "a CPU has no peak here"
+
+
+def test_images_a_second_are_those_of_the_training(work: Work) -> None:
+    seen = [work.pretrained.images_seen, *(cell.images_seen for cell in work.cells.values())]
+    for images, timings in zip(seen, work.accounts(), strict=True):
+        training = sum(getattr(timings, f"{stage}_seconds") for stage in TRAINING)
+        assert timings.images_per_second == pytest.approx(images / training)
+
+
 def test_accounting_changes_no_prediction(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = of_simclr(planned())["whole"]
     monkeypatch.setattr("benchmark.cell.multiply_adds", lambda *_: None)
+    monkeypatch.setattr(Machine, "stopwatch", lambda *_: Stopwatch(peak_flops=1e12))
     unmetered = replace(work.machine, powercap=work.store.root / "none")
     again = run_cell(work.store, cell.spec, cell.labels, "", unmetered)
+    assert again.timings.flops_utilisation is not None
     assert again.energy_joules is None
     assert again.multiply_adds is None
     assert again.files == work.cells["whole"].files
@@ -150,3 +179,8 @@ def test_a_pretraining_that_was_interrupted_tells_no_energy(
     assert record.steps == 7
     assert record.energy_joules is None
     assert record.energy_shared_by == {}
+    # Time is kept with the training: both parts of it are in the account.
+    timings = record.timings
+    training = sum(getattr(timings, f"{stage}_seconds") for stage in TRAINING)
+    assert timings.images_per_second == pytest.approx(7 * 4 / training)
+    assert timings.total_seconds > record.seconds

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmark.accounting import Stopwatch
 from benchmark.checkpoints import Checkpoint, ModuleState, load_state, save_state
 from benchmark.errors import PluginError, StoreError, UsageError
 from benchmark.progress import Listener, Progress, silent
@@ -89,6 +90,72 @@ def test_a_resumed_training_ends_with_the_weights_of_an_undisturbed_one(
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
     assert resumed.history == whole.history
     assert resumed.earlier_seconds > 0
+
+
+def test_a_resumed_training_of_channels_last_weights_ends_as_an_undisturbed_one(
+    tmp_path: Path,
+) -> None:
+    """Files keep no strides, and a fused optimiser reads its averages as they lie in memory."""
+
+    def run(checkpoint: Path | None, listener: Listener = silent) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        network = _two_convolutions()
+        trainer = Trainer(
+            steps=6,
+            batch_size=4,
+            device=torch.device("cpu"),
+            precision=torch.float32,
+            generator=torch.Generator().manual_seed(2),
+            folder=tmp_path,
+            listener=listener,
+            checkpoint=checkpoint,
+            checkpoint_seconds=0.0,
+        )
+        trainer.fit(lambda batch: network(batch).square().mean(), [network], images())
+        return network.state_dict()
+
+    expected = run(None)
+    file = tmp_path / "kept.safetensors"
+    with pytest.raises(PowerFailureError):
+        run(file, stop_at(3))
+    weights = run(file)
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def _two_convolutions() -> nn.Module:
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def test_a_resumed_training_goes_on_with_the_account_of_its_time(tmp_path: Path) -> None:
+    file = tmp_path / "kept.safetensors"
+    with Stopwatch() as first:
+        first.add({"decode": 5.0})
+        with pytest.raises(PowerFailureError):
+            train(tmp_path, file, stop_at(7))
+    kept = load_state(file)["stages"]
+    assert kept["steps"] == 7
+    assert kept["decode"] == 0, "of before the training, which a resumed one does itself"
+    assert 0 < kept["forward_backward"] <= first.totals()["forward_backward"]
+    with Stopwatch() as second:
+        trainer, _ = train(tmp_path, file, stop_at(STEPS + 1))
+    totals = second.totals()
+    assert totals["steps"] == STEPS
+    assert totals["forward_backward"] > kept["forward_backward"]
+    assert load_state(file)["stages"]["steps"] == STEPS
+    assert trainer.earlier_seconds > 0
+
+
+def test_a_checkpoint_from_before_there_was_an_account_is_taken_up(tmp_path: Path) -> None:
+    file = tmp_path / "kept.safetensors"
+    with pytest.raises(PowerFailureError):
+        train(tmp_path, file, stop_at(7))
+    state = load_state(file)
+    del state["stages"]
+    save_state(state, file)
+    with Stopwatch() as stopwatch:
+        train(tmp_path, file)
+    assert stopwatch.steps == STEPS - 7
 
 
 def test_a_state_comes_back_as_it_was_and_no_pickle_is_written(tmp_path: Path) -> None:

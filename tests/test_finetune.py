@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.accounting import HostClock, Stopwatch
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
 from benchmark.config import AugmentationConfig, ProtocolConfig
@@ -18,6 +19,7 @@ from benchmark.preparation import prepare
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.requests import run_config
 from benchmark.store import Store
+from benchmark.unlabelled import as_unit_range
 from benchmark.weights import initial_backbone
 
 CPU = torch.device("cpu")
@@ -96,6 +98,38 @@ def test_selection_keeps_the_weights_with_the_least_validation_error(
     finetune(network, shots, protocol, steps=3, seed=0, validate=validate)
     assert seen == [3.0, 1.0, 2.0]
     assert torch.equal(network.head.projection.weight, states[1])
+
+
+class StoppedClock(HostClock):
+    """Goes on only where a test moves it."""
+
+    now = 0.0
+
+    def mark(self) -> float:
+        return self.now
+
+
+def test_validation_is_evaluation_and_drawing_shots_is_augmentation(
+    data: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StoppedClock()
+
+    def validate() -> float:
+        clock.now += 10
+        return 1.0
+
+    def unit_range(pixels: torch.Tensor) -> torch.Tensor:
+        clock.now += 1
+        return as_unit_range(pixels)
+
+    monkeypatch.setattr("benchmark.finetune.as_unit_range", unit_range)
+    shots = load_shots(data, data.rows("train")[:4], CPU)
+    with Stopwatch(clock) as stopwatch:
+        protocol = ProtocolConfig(steps=3, batch_size=2)
+        finetune(detector(data), shots, protocol, steps=3, seed=0, validate=validate)
+        predict(detector(data), data, data.rows("test")[:2], protocol, CPU)
+    took = {stage: seconds for stage, seconds in stopwatch.totals().items() if seconds}
+    assert took == {"steps": 3, "augmentation": 3, "evaluation": 3 * 10 + 1}
 
 
 def test_a_landmark_that_no_shot_has_leaves_the_network_trainable(data: PreparedDataset) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import flop_registry
 
 from benchmark.backbones import build, parse_backbone
 from benchmark.backbones.base import Detector
 from benchmark.frozen import FrozenDetector
-from benchmark.operations import multiply_adds
+from benchmark.operations import OperationCounter, multiply_adds, peak_flops
 
 TINY = {"unet": {"channels": [8, 16], "layers": 1, "patch": 2, "groups": 4}}
 
@@ -72,6 +73,48 @@ def test_a_frozen_network_counts_with_its_linear_head() -> None:
     assert body is not None
     assert whole is not None
     assert whole > body
+
+
+def test_a_step_counts_its_gradients_of_weights_and_of_inputs() -> None:
+    first, second = nn.Linear(6, 4, bias=False), nn.Linear(4, 2, bias=False)
+    inputs = torch.rand(3, 6)
+    with OperationCounter() as counter:
+        second(first(inputs)).sum().backward()
+    forward = 2 * 3 * (6 * 4 + 4 * 2)
+    # The inputs take no gradient.
+    assert counter.flops == 2 * forward + 2 * 3 * (4 * 2)
+
+
+def test_an_operation_that_cannot_be_counted_costs_the_count_and_not_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise ValueError("shapes of another kind")
+
+    monkeypatch.setitem(flop_registry, torch.ops.aten.mm, refuse)
+    with OperationCounter() as counter:
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert counter.flops is None
+    assert product.tolist() == [[2, 2], [2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "peak"),
+    [
+        ("NVIDIA H100 80GB HBM3", torch.bfloat16, 989e12),
+        ("NVIDIA H200", torch.float32, 494e12),
+        ("NVIDIA A100-SXM4-40GB", torch.bfloat16, 312e12),
+        ("NVIDIA L4", torch.bfloat16, 121e12),
+        ("NVIDIA L40S", torch.bfloat16, 362e12),
+        ("NVIDIA A10G", torch.bfloat16, None),
+        ("NVIDIA GeForce RTX 3090 Ti", torch.float32, None),
+        ("Radeon", torch.float32, None),
+    ],
+)
+def test_a_peak_is_told_for_the_very_gpu_or_not_at_all(
+    name: str, precision: torch.dtype, peak: float | None
+) -> None:
+    assert peak_flops(name, precision) == peak
 
 
 def test_counting_changes_no_random_stream_statistic_mode_or_weight() -> None:

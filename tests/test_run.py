@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +93,17 @@ def test_every_result_names_its_environment_with_the_thread_count(
         assert record.packages["torch"]
 
 
+def test_every_account_of_time_begins_with_the_start_of_its_worker(
+    finished: tuple[Path, subprocess.CompletedProcess[str]], cells: list[CellRecord]
+) -> None:
+    accounts = [cell.timings for cell in cells]
+    accounts += [pretraining.timings for pretraining in Store(finished[0]).pretrainings()]
+    for timings in accounts:
+        # Python and torch alone take longer than a tenth of a second to load.
+        assert timings.startup_seconds > 0.1
+        assert timings.overhead is not None
+
+
 def test_the_same_command_again_computes_nothing(
     command_line: CommandLine,
     finished: tuple[Path, subprocess.CompletedProcess[str]],
@@ -120,7 +132,9 @@ def test_status_leaderboard_and_dry_run_read_the_store(
     command_line: CommandLine,
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
-    assert "8 cells done, 0 failed" in command_line("status", "-o", finished[0]).stdout
+    status = command_line("status", "-o", finished[0]).stdout
+    assert "8 cells done, 0 failed" in status
+    assert re.search(r"\d+% of the cells' wall time trained no network: harness overhead", status)
     assert "DDPM" in command_line("leaderboard", "-o", finished[0]).stdout
     dry = command_line.tiny_run(finished[0], "--methods", "ddpm", "--shots", "5,6", "--dry-run")
     assert dry.returncode == 0

@@ -1,26 +1,21 @@
-"""The loop: its schedule, its history, and the loss that is no number."""
+"""The loop: its history, its account of time, and the loss that is no number."""
 
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.training import DivergedError, History, Schedule, optimise
+from benchmark.accounting import STAGES, Stopwatch
+from benchmark.backbones import build, parse_backbone
+from benchmark.optimiser import Schedule
+from benchmark.training import DivergedError, History, Trainer, optimise
 from benchmark.unlabelled import UnlabelledImages
 
 CPU = torch.device("cpu")
-
-
-def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
-    schedule = Schedule(steps=100, learning_rate=1.0, warmup=0.1)
-    factors = [schedule.factor(step) for step in range(100)]
-    assert factors[0] == pytest.approx(0.1)
-    assert max(factors) == factors[9] == factors[10] == pytest.approx(1.0)
-    assert factors[10:] == sorted(factors[10:], reverse=True)
-    assert factors[-1] < 0.01
 
 
 def test_a_least_squares_problem_is_solved_and_every_step_is_in_the_history(
@@ -72,3 +67,73 @@ def test_a_batch_never_holds_an_image_twice_and_a_pass_holds_each_once() -> None
     values = ((drawn + 1) * 127.5).round().int().tolist()
     assert sorted(values[:12]) == sorted(values[12:]) == list(range(12))
     assert values[:12] != values[12:]
+
+
+def trained(stopwatch: Stopwatch | None) -> tuple[nn.Linear, History]:
+    """A linear map of six numbers to two, with batches of three, after seven steps."""
+    torch.manual_seed(0)
+    network = nn.Linear(6, 2)
+    inputs = torch.rand(3, 6)
+
+    def run() -> History:
+        return optimise(
+            lambda _: network(inputs).square().mean(),
+            network.parameters(),
+            Schedule(steps=7, learning_rate=0.1),
+            stage="test",
+            device=CPU,
+            precision=torch.float32,
+        )
+
+    if stopwatch is None:
+        return network, run()
+    with stopwatch:
+        return network, run()
+
+
+def test_the_loop_tells_the_stopwatch_its_steps_and_their_stages() -> None:
+    stopwatch = Stopwatch()
+    trained(stopwatch)
+    totals = stopwatch.totals()
+    assert totals["steps"] == 7
+    took = {stage for stage in STAGES if totals[stage] > 0}
+    assert took == {"forward_backward", "optimiser", "waiting"}
+    assert stopwatch.step_flops is None
+
+
+def test_one_step_is_counted_forwards_and_backwards_and_that_changes_no_weight() -> None:
+    stopwatch = Stopwatch(peak_flops=1e12)
+    network, history = trained(stopwatch)
+    # Forwards, and the gradient of the weights; the inputs take none.
+    assert stopwatch.step_flops == 2 * (2 * 3 * 6 * 2)
+    plain, expected = trained(None)
+    assert torch.equal(network.weight, plain.weight)
+    assert history == expected
+
+
+def test_counting_a_step_changes_no_weight_of_a_real_network(tmp_path: Path) -> None:
+    def run(stopwatch: Stopwatch) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        backbone = build(parse_backbone("unet[channels=8-16,groups=4,attention=true]"))
+        pixels = np.random.default_rng(0).integers(0, 255, (6, 32, 32), dtype=np.uint8)
+        trainer = Trainer(
+            steps=2,
+            batch_size=4,
+            device=CPU,
+            precision=torch.bfloat16,
+            generator=torch.Generator().manual_seed(0),
+            folder=tmp_path,
+        )
+        with stopwatch:
+            trainer.fit(
+                lambda batch: backbone(batch).float().square().mean(),
+                [backbone],
+                UnlabelledImages(pixels, CPU),
+            )
+        return backbone.state_dict()
+
+    counting = Stopwatch(peak_flops=1e12)
+    counted, plain = run(counting), run(Stopwatch())
+    assert all(torch.equal(counted[name], plain[name]) for name in plain)
+    assert counting.step_flops is not None
+    assert counting.totals()["augmentation"] > 0

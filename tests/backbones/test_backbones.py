@@ -102,3 +102,13 @@ def test_options_of_the_text_lie_over_those_of_the_preset() -> None:
     assert spec.as_json()["options"]["patch"] == 4
     assert spec.as_json()["options"]["channels"] == [8, 16]
     assert spec.side_multiple == 8
+
+
+def test_weights_and_features_lie_in_memory_as_the_backbone_says(backbone: Backbone) -> None:
+    convolutions = [m for m in backbone.modules() if isinstance(m, torch.nn.Conv2d)]
+    told = backbone.memory_format
+    assert all(m.weight.is_contiguous(memory_format=told) for m in convolutions)
+    out = backbone(torch.zeros(2, 1, 64, 64))
+    assert out.is_contiguous(memory_format=told)
+    other = {torch.channels_last, torch.contiguous_format} - {told}
+    assert not out.is_contiguous(memory_format=other.pop())

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,8 +170,9 @@ def test_the_worker_knows_its_machine_as_it_was_told(
         workers=3,
         gpu_workers=2,
     )
-    machine = _machine(order, Store(tmp_path))
+    machine = _machine(order, Store(tmp_path), begun=time.perf_counter() - 2)
     assert (machine.workers, machine.gpu_workers) == (3, 2)
+    assert machine.startup_seconds >= 2
     assert machine.environment in Store(tmp_path).environments()
 
 
