@@ -18,34 +18,15 @@ from pathlib import Path
 
 from benchmark.accounting import STAGES, TRAINING
 from benchmark.config import load_preset
+from benchmark.engines.base import Silent
 from benchmark.engines.local import LocalEngine, local_settings
 from benchmark.planning import make_plan
-from benchmark.progress import Progress
 from benchmark.requests import run_config
-from benchmark.schema import CellRecord, Failure, Timings
+from benchmark.schema import CellRecord, Timings
 from benchmark.store import Store
-from benchmark.tasks import Task, outstanding
+from benchmark.tasks import outstanding
 
 COLUMNS = ("preset", "network", "precision", "images/s", "step, ms", "of it overhead, ms")
-
-
-class Silent:
-    """Shows nothing of the work."""
-
-    def started(self, task: Task) -> None:
-        """Nothing."""
-
-    def progressed(self, task: Task, progress: Progress) -> None:
-        """Nothing."""
-
-    def finished(self, task: Task, seconds: float) -> None:
-        """Nothing."""
-
-    def failed(self, task: Task, failure: Failure) -> None:
-        """Nothing; the outcome has it."""
-
-    def tick(self) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +81,7 @@ def short_cell(
     work = outstanding(replace(plan, cells=(cell,)), store, preset, processes=1, mend=False)
     settings = local_settings(1, 1, device, config.protocol.precision)
     if device != "cuda":
-        _settle_precision(store)
+        settle_precision(store)
     outcome = LocalEngine(store, settings, Silent()).run(work.tasks)
     if outcome.failed:
         raise SystemExit(f"error: {outcome.failed[0][1].sentence}")
@@ -109,7 +90,7 @@ def short_cell(
     return record
 
 
-def _settle_precision(store: Store) -> None:
+def settle_precision(store: Store) -> None:
     """Measured once a store, so that it is no part of a cell."""
     import torch
 

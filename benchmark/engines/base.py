@@ -29,6 +29,25 @@ class Display(Protocol):
         """Some time has passed."""
 
 
+class Silent:
+    """Shows nothing."""
+
+    def started(self, task: Task) -> None:
+        """Nothing to show."""
+
+    def progressed(self, task: Task, progress: Progress) -> None:
+        """Nothing to show."""
+
+    def finished(self, task: Task, seconds: float) -> None:
+        """Nothing to show."""
+
+    def failed(self, task: Task, failure: Failure) -> None:
+        """Nothing to show; the outcome has it."""
+
+    def tick(self) -> None:
+        """Nothing to show."""
+
+
 @dataclass
 class Outcome:
     """How a run ended.

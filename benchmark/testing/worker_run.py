@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
+from benchmark.engines.base import Silent
 from benchmark.engines.local import LocalEngine, LocalSettings
-from benchmark.progress import Progress
 from benchmark.schema import Failure, PretrainingRecord
 from benchmark.store import Store
 from benchmark.tasks import Task
 from benchmark.testing.pretrainings import ShortRun, pretraining_spec
 from benchmark.testing.subject import Subject
-
-
-class _Silent:
-    """Shows nothing."""
-
-    def started(self, task: Task) -> None:
-        """Nothing to show."""
-
-    def progressed(self, task: Task, progress: Progress) -> None:
-        """Nothing to show."""
-
-    def finished(self, task: Task, seconds: float) -> None:
-        """Nothing to show."""
-
-    def failed(self, task: Task, failure: Failure) -> None:
-        """Nothing to show; the outcome has it."""
-
-    def tick(self) -> None:
-        """Nothing to show."""
 
 
 def pretrain_in_a_worker(
@@ -46,7 +27,7 @@ def pretrain_in_a_worker(
         payload={"spec": spec.model_dump(mode="json")},
     )
     settings = LocalSettings(workers=1, threads=1, device="cpu", plugins=subject.plugins)
-    outcome = LocalEngine(store, settings, _Silent()).run((task,))
+    outcome = LocalEngine(store, settings, Silent()).run((task,))
     if outcome.failed:
         return outcome.failed[0][1]
     record = store.pretraining(spec.key)

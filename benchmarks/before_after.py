@@ -1,0 +1,135 @@
+"""The errors of every method before and after a change of the code, at the same settings.
+
+    git worktree add ../before COMMIT
+    python -m benchmarks.before_after --before ../before --after .
+
+computes one grid with each checkout, in float32 and with few steps, in which a difference of
+rounding stays one: in long trainings it grows to that of two seeds, whatever its size. Beside the
+errors stands how far the two predict a landmark apart, at most. A second seed says how much less
+that is than chance does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.schema import CellRecord
+from benchmark.store import Store
+
+GRID = ("--methods", "all", "--seeds", "2")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method's cell of seed 0 in two stores.
+
+    Attributes:
+        method: Its name.
+        before: MRE in the dataset's unit.
+        after: Likewise.
+        apart: Largest distance of two predictions of one landmark, px of the original image.
+        seeds: The same between the two seeds of the second store.
+    """
+
+    method: str
+    before: float
+    after: float
+    apart: float
+    seeds: float
+
+
+def compute(checkout: Path, store: Path, asked: argparse.Namespace) -> Store:
+    """Run the grid with the code of a checkout.
+
+    Raises:
+        SystemExit: The run failed.
+    """
+    command = [sys.executable, "-m", "benchmark", "run", *GRID, "--datasets", asked.dataset]
+    command += ["--shots", "5", "--preset", str(asked.preset.resolve()), "--output", str(store)]
+    for setting in (f"protocol.steps={asked.steps}", f"pretraining.steps={asked.steps}"):
+        command += ["--set", setting]
+    command += ["--set", "protocol.precision=float32", "--threads", "1"]
+    command += ["--set", f"pretraining.comparison_batch_size={asked.comparison_batch}"]
+    environment = os.environ | {"PYTHONPATH": str(checkout.resolve())}
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"error: {checkout}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return Store(store)
+
+
+def predictions(store: Store, cell: CellRecord) -> np.ndarray:
+    """(images x landmarks, 2) predicted px, by image and landmark."""
+    table = pd.read_parquet(store.root / "cells" / cell.key / "predictions.parquet")
+    table = table.sort_values(["image_id", "landmark"])
+    return table[["x", "y"]].to_numpy()
+
+
+def rows(before: Store, after: Store) -> list[Row]:
+    """A row a method that both stores have, by name."""
+    old, new = (
+        {(c.labels.method, c.labels.seed): (store, c) for c in store.cells() if c.metrics}
+        for store in (before, after)
+    )
+    found = []
+    for method in sorted({name for name, _ in old.keys() & new.keys()}):
+        (one, first), (other, second) = old[method, 0], new[method, 0]
+        shown = predictions(other, second)
+        assert first.metrics is not None
+        assert second.metrics is not None
+        found.append(
+            Row(
+                method,
+                first.metrics.mre,
+                second.metrics.mre,
+                _farthest(predictions(one, first), shown),
+                _farthest(predictions(*new[method, 1]), shown),
+            )
+        )
+    return found
+
+
+def _farthest(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.linalg.norm(one - other, axis=1).max())
+
+
+def main() -> None:
+    """Print the table as Markdown."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--before", type=Path, required=True, help="a checkout")
+    parser.add_argument("--after", type=Path, required=True, help="another")
+    parser.add_argument("--preset", type=Path, default=Path("tests/conf/tiny.toml"))
+    parser.add_argument("--dataset", default="phantom-cephalometric[train=20,test=10,size=64]")
+    parser.add_argument("--steps", type=int, default=20)
+    # Batch normalisation over a few images that are nearly alike would magnify roundings.
+    parser.add_argument("--comparison-batch", type=int, default=16)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        stores = [
+            compute(checkout, Path(folder) / name, asked)
+            for name, checkout in (("before", asked.before), ("after", asked.after))
+        ]
+        table = rows(*stores)
+    print("| method | MRE before | MRE after | predictions apart, px | two seeds apart, px |")
+    print("| :--- | ---: | ---: | ---: | ---: |")
+    for row in table:
+        print(
+            f"| {row.method} | {row.before:.4f} | {row.after:.4f} | {row.apart:.1e} "
+            f"| {row.seeds:.2g} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
