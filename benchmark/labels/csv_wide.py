@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmark.errors import DataError
 from benchmark.labels.collecting import LabelCollector
 from benchmark.labels.csv_table import CsvTable, header_of, image_column
-from benchmark.labels.files import as_number
+from benchmark.labels.files import as_number, excerpt
 from benchmark.labels.label_set import VISIBLE, Frames
 
 _OPTIONAL = ("split", "patient", "annotator")
@@ -114,15 +114,17 @@ def _layout(table: CsvTable) -> _Layout:
     lowered = [cell.lower() for cell in table.header]
     for name in lowered:
         if name and lowered.count(name) > 1:
-            raise DataError(f"{table.path}, line 1: the column '{name}' stands twice; remove one.")
+            raise DataError(
+                f"{table.path}, line 1: the column '{excerpt(name)}' stands twice; remove one."
+            )
     form = _form(table)
     landmarks = _paired(table.header, form)
     for name, columns in landmarks.items():
         absent = next((axis for axis in "xy" if axis not in columns), None)
         if absent:
             raise DataError(
-                f"{table.path}, line 1: the landmark '{name}' has no column "
-                f"'{form.replace('NAME', name).replace('x', absent)}'; add it."
+                f"{table.path}, line 1: the landmark '{excerpt(name)}' has no column for "
+                f"{absent}; add it, or rename the other."
             )
     image = image_column(lowered)
     paired = {position for columns in landmarks.values() for position in columns.values()}

@@ -11,6 +11,10 @@ from benchmark.errors import DataError, UsageError
 from benchmark.labels.ground_truth import ground_truth, inter_annotator_distances
 from benchmark.labels.label_set import LabelSet
 from benchmark.labels.reading import read_labels
+from benchmark.planning import make_plan
+from benchmark.preparation import prepare
+from benchmark.requests import run_config
+from benchmark.store import Store
 from tests.labels.writers import write
 
 TABLE = """image,landmark,x,y,annotator,visibility
@@ -97,6 +101,25 @@ def test_the_folder_keeps_all_annotators_and_takes_the_chosen_one(
         assert (pair.first, pair.second, pair.images) == ("Ann", "Ben", 5)
         assert index.annotator_distance() == pytest.approx(0.5)
     assert "Ground truth is Ben." in index.notes
+
+
+def test_the_record_of_a_prepared_dataset_holds_the_pairs(
+    phantom_folder: Path, tmp_path: Path
+) -> None:
+    names = [path.name for path in sorted((phantom_folder / "images").iterdir())]
+    rows = ["image,landmark,x,y,annotator,split"]
+    for row, name in enumerate(names):
+        split = "test" if row < 5 else "train"
+        rows += [f"{name},p,10,10,Ann,{split}", f"{name},p,10,{10 + row},Ben,{split}"]
+    table = write(tmp_path / "t.csv", "\n".join(rows))
+    spec = f"folder[labels={table},images={phantom_folder / 'images'},spacing=0.5]"
+    values = {"datasets": spec, "data_roots": [str(phantom_folder)], "methods": "scratch"}
+    config = run_config(values | {"shots": "2"}, None, ["protocol.image_size=64"])
+    record = prepare(Store(tmp_path), make_plan(config).cells[0].spec.dataset, phantom_folder)
+    (pair,) = record.annotators
+    assert (pair.first, pair.second, pair.images, pair.points) == ("Ann", "Ben", 5, 5)
+    assert pair.mean == record.annotator_distance == pytest.approx(0.5 * 2)
+    assert Store(tmp_path).datasets()[0].annotators == record.annotators
 
 
 def test_the_two_doctors_of_the_real_cephalograms_come_out_as_published(shared_data: Path) -> None:

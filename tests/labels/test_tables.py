@@ -100,7 +100,7 @@ def test_patients_splits_annotators_and_visibility_are_columns_in_both(tmp_path:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("image,a_x,a_y,b_x\nf,1,2,3\n", "line 1: the landmark 'b' has no column 'b_y'; add it"),
+        ("image,a_x,a_y,b_x\nf,1,2,3\n", "line 1: the landmark 'b' has no column for y; add it"),
         ("image,a_x,a_y,A_X,b_y\nf,1,2,3,4\n", "line 1: the column 'a_x' stands twice"),
         ("a_x,a_y\n1,2\n", "line 1: the column 'image' is missing"),
         ("image,x_y,y_x\nf,1,2\n", "no two columns are x and y of a landmark"),

@@ -87,7 +87,7 @@ def coco(folder: Path, films: Sequence[Film]) -> Path:
             | {"keypoints": keypoints, "num_keypoints": sum(v > 0 for v in keypoints[2::3])}
         )
     category = {"id": 1, "name": "hand", "supercategory": "", "keypoints": names, "skeleton": []}
-    document = {
+    document: dict[str, object] = {
         "info": {"contributor": "", "date_created": "", "description": "", "url": ""},
         "licenses": [{"name": "", "id": 0, "url": ""}],
         "images": images,
@@ -112,7 +112,7 @@ def labelme(folder: Path, films: Sequence[Film]) -> Path:
             for name, point in film.points.items()
             if point is not None
         ]
-        document = {
+        document: dict[str, object] = {
             "version": "5.8.1",
             "flags": {},
             "shapes": shapes,
