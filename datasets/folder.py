@@ -17,7 +17,6 @@ from benchmark.fingerprint import dataset_fingerprint
 from benchmark.images import image_size, read_radiograph
 from benchmark.labels.ground_truth import MEAN, annotations_of, ground_truth
 from benchmark.labels.label_set import ImageFrame, LabelledImage, LabelSet
-from benchmark.labels.reading import read_labels
 from benchmark.labels.slicer_spacing import spacing_in_slicer
 from benchmark.plugins import LandmarkDataset, PluginOptions
 from benchmark.records import DatasetIndex, Sample, Split
@@ -192,6 +191,9 @@ class Folder(LandmarkDataset):
         return root / "images" if (root / "images").is_dir() else root
 
     def _labels(self) -> LabelSet:
+        # Listing the plugins needs none of the formats.
+        from benchmark.labels.reading import read_labels
+
         root = self._folder()
         path = root / self.options.labels
         if not path.exists():
@@ -256,6 +258,8 @@ class Folder(LandmarkDataset):
         unlabelled = len(labels.images) - len(samples)
         if unlabelled:
             notes.append(f"{unlabelled} images of the labels have no landmark and are left out.")
+        if labels.unused_names:
+            notes.append(f"No image has {', '.join(labels.unused_names[:5])}: left out.")
         missing = sum(int(np.isnan(sample.points[:, 0]).sum()) for sample in samples)
         if missing:
             total = sum(len(sample.points) for sample in samples)

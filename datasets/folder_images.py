@@ -24,17 +24,26 @@ def find_image(folder: Path, name: str) -> Path | None:
     written = Path(name)
     inside = not written.is_absolute() and ".." not in written.parts
     bare = Path(written.name)
+    if bare.name in {"", ".."}:
+        return None
     for relative in dict.fromkeys((written, bare) if inside else (bare,)):
         path = folder / relative
-        if path.is_file():
+        if _is_file(path):
             return path
         is_known = path.suffix.lower() in SUFFIXES
         for stem in (path.name, path.stem) if is_known else (path.name,):
             for suffix in SUFFIXES:
                 candidate = path.parent / (stem + suffix)
-                if candidate.is_file():
+                if _is_file(candidate):
                     return candidate
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the file system
+        return False
 
 
 def image_paths(folder: Path, images: Sequence[LabelledImage]) -> dict[str, Path]:

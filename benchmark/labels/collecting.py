@@ -18,7 +18,11 @@ from benchmark.records import SPLITS, Split
 MAX_LANDMARKS = 1000
 """More names than this are a mistake, such as a name a point, and would not fit into memory."""
 
+MAX_POINTS = 20_000_000
+"""More points than this, missing ones counted, are refused before memory is spent on them."""
+
 MAX_SIDE = 1_000_000
+"""Longer sides of an image, in px, are refused."""
 
 _SPLIT_NAMES: dict[str, Split] = {split: split for split in SPLITS} | {
     "training": "train",
@@ -210,34 +214,31 @@ class LabelCollector:
         """All that was collected.
 
         Raises:
-            DataError: No image has a point.
+            DataError: No image has a point, or there are more than `MAX_POINTS`.
         """
-        if not self._annotators:
+        known = {
+            name
+            for entry in self._images.values()
+            for drawn in entry.drawn.values()
+            for name, point in drawn.points.items()
+            if point.visibility != MISSING
+        }
+        names = tuple(name for name in self._names if name in known)
+        if not names:
             raise DataError(f"{self._path}: no image has a landmark; add the landmarks.")
-        images = {entry.name: self._finished(entry) for entry in self._images.values()}
+        annotations = sum(len(entry.drawn) for entry in self._images.values())
+        if annotations * len(names) > MAX_POINTS:
+            raise DataError(
+                f"{self._path}: {len(names)} landmarks in {annotations:,} annotations are more "
+                f"than {MAX_POINTS:,} points; split the labels."
+            )
         return LabelSet(
-            self._path, self._format, tuple(self._names), images, tuple(self._annotators)
-        )
-
-    def _finished(self, entry: ImageEntry) -> LabelledImage:
-        return LabelledImage(
-            name=entry.name,
-            path=entry.path,
-            place=entry.place,
-            annotations={who: self._annotation(drawn) for who, drawn in entry.drawn.items()},
-            patient=entry.patient or "",
-            split=entry.split,
-            size=entry.size,
-        )
-
-    def _annotation(self, drawn: _Drawn) -> Annotation:
-        absent = _Point(math.nan, math.nan, MISSING, "")
-        found = [drawn.points.get(name, absent) for name in self._names]
-        return Annotation(
-            points=np.array([(point.x, point.y) for point in found], dtype=np.float64),
-            visibility=np.array([point.visibility for point in found], dtype=np.uint8),
-            path=drawn.path,
-            places=tuple(point.place for point in found),
+            path=self._path,
+            format=self._format,
+            landmark_names=names,
+            images={entry.name: _finished(entry, names) for entry in self._images.values()},
+            annotators=tuple(self._annotators),
+            unused_names=tuple(name for name in self._names if name not in known),
         )
 
     def _check_count(self, path: Path, place: str) -> None:
@@ -246,6 +247,29 @@ class LabelCollector:
                 f"{where(path, place)}: the labels have more than {MAX_LANDMARKS} different "
                 "landmark names; give a landmark the same name in all images."
             )
+
+
+def _finished(entry: ImageEntry, names: tuple[str, ...]) -> LabelledImage:
+    return LabelledImage(
+        name=entry.name,
+        path=entry.path,
+        place=entry.place,
+        annotations={who: _annotation(drawn, names) for who, drawn in entry.drawn.items()},
+        patient=entry.patient or "",
+        split=entry.split,
+        size=entry.size,
+    )
+
+
+def _annotation(drawn: _Drawn, names: tuple[str, ...]) -> Annotation:
+    absent = _Point(math.nan, math.nan, MISSING, "")
+    found = [drawn.points.get(name, absent) for name in names]
+    return Annotation(
+        points=np.array([(point.x, point.y) for point in found], dtype=np.float64),
+        visibility=np.array([point.visibility for point in found], dtype=np.uint8),
+        path=drawn.path,
+        places=tuple(point.place for point in found),
+    )
 
 
 def split_named(text: str) -> Split | None:

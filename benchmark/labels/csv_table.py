@@ -18,6 +18,9 @@ IMAGE_COLUMNS = ("image", "filename", "file_name", "file", "image_name", "image_
 EMPTY = frozenset({"", "nan"})
 """What a cell says, in lower case, where a landmark is missing."""
 
+MAX_LINE = 1_000_000
+"""Longer lines are refused: no image has so many landmarks."""
+
 _LONGEST_CELL = 131_072  # of Python's csv
 
 
@@ -40,6 +43,12 @@ class CsvTable:
         lines = read_lines(path)
         if not lines:
             raise DataError(f"{path}: the table is empty; give the columns image, landmark, x, y.")
+        longest = max(range(len(lines)), key=lambda row: len(lines[row]))
+        if len(lines[longest]) > MAX_LINE:
+            raise DataError(
+                f"{path}, line {longest + 1}: the line has more than {MAX_LINE:,} characters, so "
+                "this is no table of landmarks; correct it."
+            )
         self.delimiter = delimiter_of(lines[0])
         self._reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
         self._marks: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,8 @@ def _numbered(width: int) -> _Layout:
 
 def _layout(table: CsvTable) -> _Layout:
     lowered = [cell.lower() for cell in table.header]
-    for name in lowered:
-        if name and lowered.count(name) > 1:
+    for name, count in Counter(lowered).items():
+        if name and count > 1:
             raise DataError(
                 f"{table.path}, line 1: the column '{excerpt(name)}' stands twice; remove one."
             )

@@ -111,9 +111,11 @@ class LabelSet:
     Attributes:
         path: The file or the folder.
         format: The name of the format, as ``--labels`` takes it.
-        landmark_names: In the order in which they are declared, or appear first.
+        landmark_names: In the order in which they are declared, or appear first; each is known in
+            an image at least.
         images: By name, in order of first appearance.
         annotators: In order of first appearance; one empty name where there are none.
+        unused_names: Landmarks that are named and that nobody set in any image.
     """
 
     path: Path
@@ -121,3 +123,4 @@ class LabelSet:
     landmark_names: tuple[str, ...]
     images: Mapping[str, LabelledImage]
     annotators: tuple[str, ...]
+    unused_names: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import DataError
+from benchmark.labels import collecting
 from benchmark.labels.label_set import LabelSet
 from benchmark.labels.reading import read_labels
 from tests.labels.writers import write
@@ -143,6 +144,24 @@ def test_a_name_a_point_is_refused_before_memory_is_spent(tmp_path: Path) -> Non
     rows = "".join(f"f,{n},1,2\n" for n in range(1001))
     sentence = refusal(tmp_path, f"image,landmark,x,y\n{rows}")
     assert "line 1002: the labels have more than 1000 different landmark names" in sentence
+
+
+def test_a_landmark_that_no_image_has_is_left_out_and_named(tmp_path: Path) -> None:
+    labels = read(tmp_path, "image,landmark,x,y\na,p,1,2\na,q,,\nb,q,,\nb,r,3,4\n")
+    assert (labels.landmark_names, labels.unused_names) == (("p", "r"), ("q",))
+    np.testing.assert_array_equal(labels.images["b"].annotations[""].points[1], [3, 4])
+    assert "no image has a landmark" in refusal(tmp_path, "image,landmark,x,y\na,p,,\n")
+
+
+def test_what_would_not_fit_into_memory_is_refused_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "line 2: the line has more than 1,000,000 characters" in refusal(
+        tmp_path, f"image,landmark,x,y\n{',' * 1_000_001}\n"
+    )
+    monkeypatch.setattr(collecting, "MAX_POINTS", 3)
+    text = "image,landmark,x,y\na,p,1,2\nb,q,1,2\n"
+    assert "2 landmarks in 2 annotations are more than 3 points" in refusal(tmp_path, text)
 
 
 def test_the_real_hand_labels_are_a_wide_table_without_header(shared_data: Path) -> None:
