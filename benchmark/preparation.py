@@ -192,6 +192,7 @@ def _record(
         counts={name: len(index.split(name)) for name in ("train", "val", "test")} | {"pool": pool},
         working_size=spec.working_size,
         annotator_distance=index.annotator_distance(),
+        annotators=index.annotator_distances(),
         notes=index.notes,
         leaks=tuple(leaks),
         leaks_allowed=spec.allow_leaks,

@@ -8,6 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from benchmark.annotators import annotator_distances, mean_distance
+from benchmark.schema import AnnotatorDistance
+
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
@@ -24,7 +27,8 @@ class Sample:
         points: (landmarks, 2) x and y in native px, unrounded; a pixel's centre has whole
             coordinates; NaN where a landmark is missing. The mean where several people annotated.
         spacing: The dataset's unit per native px along x and along y.
-        annotators: (annotators, landmarks, 2) the single annotations, or None.
+        annotators: (annotators, landmarks, 2) the single annotations, in one order for all images,
+            NaN where one of them did not set a landmark; or None.
         group: The patient; images of one group stay together in the draws.
         attributes: What else is known of the subject, by name, such as the age: only to ask
             frozen embeddings for it. No method sees it, and no fingerprint covers it.
@@ -54,6 +58,7 @@ class DatasetIndex:
         samples: All images of all splits, in a fixed order.
         fingerprint: Hex digest over images, labels, splits and spacing: whatever changes a result.
         notes: Sentences that a reader of the results must know.
+        annotator_names: In the order of ``Sample.annotators``; may be empty where they have none.
     """
 
     name: str
@@ -64,23 +69,35 @@ class DatasetIndex:
     samples: tuple[Sample, ...]
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
+    annotator_names: tuple[str, ...] = ()
 
     def split(self, *names: Split) -> tuple[Sample, ...]:
         """The samples of the named splits, in order."""
         return tuple(sample for sample in self.samples if sample.split in names)
 
+    def annotator_distances(self) -> tuple[AnnotatorDistance, ...]:
+        """Mean distance of every two annotators over the test images, in ``unit``.
+
+        Returns:
+            Empty where the dataset keeps fewer than two annotations an image.
+        """
+        samples = [s for s in self.split("test") if s.annotators is not None]
+        count = max((len(s.annotators) for s in samples if s.annotators is not None), default=0)
+        names = self.annotator_names or tuple(f"annotator {k + 1}" for k in range(count))
+        return annotator_distances(
+            [s.annotators for s in samples if s.annotators is not None],
+            [s.spacing for s in samples],
+            names,
+            self.landmark_names,
+        )
+
     def annotator_distance(self) -> float | None:
-        """Mean distance between the first two annotators over the test images, in ``unit``.
+        """Mean distance between annotators over the test images, in ``unit``.
 
         Returns:
             None where the dataset keeps fewer than two annotations an image.
         """
-        distances = [
-            np.hypot(*((s.annotators[0] - s.annotators[1]) * np.asarray(s.spacing)).T)
-            for s in self.split("test")
-            if s.annotators is not None and len(s.annotators) >= 2
-        ]
-        return float(np.nanmean(np.concatenate(distances))) if distances else None
+        return mean_distance(self.annotator_distances())
 
 
 def points_digest_parts(samples: Sequence[Sample]) -> list[str]:

@@ -41,6 +41,17 @@ class Leak(Record):
     correlation: float
 
 
+class AnnotatorDistance(Record):
+    """How far apart two annotators set the same landmarks: mean radial distance, in one unit."""
+
+    first: str
+    second: str
+    images: int = Field(description="Images with a landmark that both set.")
+    points: int = Field(description="Landmarks that both set.")
+    mean: float
+    per_landmark: dict[str, float | None] = Field(default_factory=dict)
+
+
 class DatasetRecord(Record):
     """``datasets/<key>/dataset.json``: a dataset as it was prepared at one working size."""
 
@@ -53,7 +64,12 @@ class DatasetRecord(Record):
     landmark_names: tuple[str, ...]
     counts: dict[str, int] = Field(description="Images a split: train, val, test, and the pool.")
     working_size: tuple[int, int] = Field(description="Height and width in px.")
-    annotator_distance: float | None = None
+    annotator_distance: float | None = Field(
+        default=None, description="Mean over all pairs of annotators, on the test images."
+    )
+    annotators: tuple[AnnotatorDistance, ...] = Field(
+        default=(), description="The pairs of annotators, on the test images."
+    )
     notes: tuple[str, ...] = ()
     leaks: tuple[Leak, ...] = ()
     leaks_allowed: bool = False

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.datasets.annotations import check_inside, number, read_lines
+from benchmark.datasets.annotations import check_inside
 from benchmark.datasets.official import OfficialDataset
 from benchmark.errors import DataError
 from benchmark.images import image_size
+from benchmark.labels import isbi
 from benchmark.records import Sample, Split
 
 NATIVE_SIZE = (1935, 2400)
@@ -75,6 +76,7 @@ class Cephalometric(OfficialDataset):
     )
     unit = "mm"
     thresholds = (2.0, 2.5, 3.0, 4.0)
+    annotator_names = ("senior", "junior")
     remarks = (
         "Ground truth is the mean of the senior and the junior annotator.",
         (
@@ -136,24 +138,7 @@ def read_points(path: Path, count: int) -> np.ndarray:
     Raises:
         DataError: A line is missing or too many, is no pair of numbers, or lies outside.
     """
-    lines = read_lines(path)
-    points = np.empty((count, 2))
-    for row in range(count):
-        text = lines[row] if row < len(lines) else ""
-        fields = text.split(",")
-        if len(fields) != 2:
-            reads = f"reads '{text.strip()}'" if text.strip() else "is missing"
-            raise DataError(
-                f"{path}, line {row + 1}: {count} lines 'x,y' are needed, but this one {reads}; "
-                "restore the file as it is distributed."
-            )
-        x, y = (number(field, path, row + 1) for field in fields)
-        check_inside((x, y), NATIVE_SIZE, path, row + 1, "correct the line")
-        points[row] = x, y
-    for row, text in enumerate(lines[count:], start=count + 1):
-        if text.strip() and not text.strip().isdigit():
-            raise DataError(
-                f"{path}, line {row}: '{text.strip()}' stands after the {count} landmarks, where "
-                "only diagnosis classes may; remove the line that is too many."
-            )
-    return points
+    points = isbi.read_points(path, count)
+    for row, point in enumerate(points, start=1):
+        check_inside(point, NATIVE_SIZE, path, f"line {row}", "correct the line")
+    return np.array(points, dtype=np.float64)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.datasets.annotations import number, read_lines
 from benchmark.datasets.official import OfficialDataset
-from benchmark.errors import DataError
 from benchmark.images import image_size
+from benchmark.labels.shenzhen import read_ratios
 from benchmark.records import Sample, Split
 
 REFERENCE_SIZE = 512
@@ -84,48 +83,3 @@ class Chest(OfficialDataset):
 
     def _label_path(self, image_id: str) -> Path:
         return self.folder() / "labels" / f"{image_id}.txt"
-
-
-def read_ratios(path: Path, count: int) -> np.ndarray:
-    """Read a label file of the Shenzhen set.
-
-    Args:
-        path: A first line with the number of landmarks, then one line ``x y`` for each.
-        count: The number of landmarks.
-
-    Returns:
-        (count, 2) float64 in [0, 1], ratios of width and height.
-
-    Raises:
-        DataError: A line is missing or too many, is no pair of numbers, or leaves [0, 1].
-    """
-    lines = read_lines(path)
-    if not lines or lines[0].strip() != str(count):
-        reads = f"'{lines[0].strip()}'" if lines else "nothing"
-        raise DataError(
-            f"{path}, line 1: the number of landmarks, {count}, is needed here, not {reads}; "
-            "restore the file as it is distributed."
-        )
-    if len(lines) > count + 1:
-        raise DataError(
-            f"{path}, line {count + 2}: a line stands after the {count} landmarks; remove it."
-        )
-    ratios = np.empty((count, 2))
-    for row in range(1, count + 1):
-        text = lines[row] if row < len(lines) else ""
-        fields = text.split()
-        if len(fields) != 2:
-            reads = f"reads '{text.strip()}'" if fields else "is missing"
-            raise DataError(
-                f"{path}, line {row + 1}: {count} lines 'x y' are needed, but this one {reads}; "
-                "restore the file as it is distributed."
-            )
-        for axis, field in enumerate(fields):
-            ratio = number(field, path, row + 1, "ratio")
-            if not 0.0 <= ratio <= 1.0:
-                raise DataError(
-                    f"{path}, line {row + 1}: {ratio:g} is no ratio of the image's size, which "
-                    "lies from 0 to 1; correct the line."
-                )
-            ratios[row - 1, axis] = ratio
-    return ratios

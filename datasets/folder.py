@@ -10,11 +10,14 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from benchmark.datasets.annotations import check_inside
+from benchmark.datasets.folder_images import find_image, image_paths
 from benchmark.datasets.folder_splits import assign_splits
-from benchmark.datasets.landmark_table import LandmarkTable, read_table
 from benchmark.errors import DataError, UsageError
 from benchmark.fingerprint import dataset_fingerprint
-from benchmark.images import SUFFIXES, image_size, read_radiograph
+from benchmark.images import image_size, read_radiograph
+from benchmark.labels.ground_truth import MEAN, annotations_of, ground_truth
+from benchmark.labels.label_set import ImageFrame, LabelledImage, LabelSet
+from benchmark.labels.slicer_spacing import spacing_in_slicer
 from benchmark.plugins import LandmarkDataset, PluginOptions
 from benchmark.records import DatasetIndex, Sample, Split
 
@@ -25,7 +28,24 @@ class FolderOptions(PluginOptions):
     images: str | None = Field(
         default=None, description="Folder of the images under the root; default images/ or the root"
     )
-    labels: str = Field(default="landmarks.csv", description="The table, under the root")
+    labels: str = Field(
+        default="landmarks.csv", description="The file or folder of the labels, under the root"
+    )
+    label_format: str | None = Field(
+        default=None,
+        description="csv-long, csv-wide, coco, labelme, cvat, slicer, isbi or shenzhen; default: "
+        "found out from the content",
+    )
+    label_spacing: str | None = Field(
+        default=None,
+        description="mm per px that 3D Slicer took for the images; default: what their files say",
+    )
+    annotator: str = Field(
+        default=MEAN, min_length=1, description="Ground truth: mean of all annotators, or one"
+    )
+    mask_occluded: bool = Field(
+        default=False, description="Count landmarks that are marked as occluded as missing"
+    )
     spacing: str | None = Field(
         default=None, description="mm per px: 0.1, or 0.1x0.12 for along x and along y"
     )
@@ -42,13 +62,13 @@ class FolderOptions(PluginOptions):
     invert: bool = Field(default=False, description="Bone is dark in the files: invert on reading")
     note: str | None = Field(default=None, description="A sentence for readers of the results")
 
-    @field_validator("spacing", mode="before")
+    @field_validator("spacing", "label_spacing", mode="before")
     @classmethod
     def _spacing_as_text(cls, value: object) -> object:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return str(value) if is_number else value
 
-    @field_validator("spacing")
+    @field_validator("spacing", "label_spacing")
     @classmethod
     def _spacing_is_positive(cls, value: str | None) -> str | None:
         if value is not None:
@@ -87,13 +107,16 @@ def parse_spacing(text: str) -> tuple[float, float]:
 
 
 class Folder(LandmarkDataset):
-    """Your own images and a ``landmarks.csv`` with the columns image, landmark, x, y.
+    """Your own images and their landmarks: a ``landmarks.csv``, or what your tool has exported.
 
-    Images lie in ``images/`` or beside the table; x and y are px of the image file, a pixel's
-    centre having whole coordinates. A landmark that an image lacks is left out or has empty x and
-    y. A column ``split`` (train, val, test) says where an image belongs; without it a share of the
-    images is drawn for testing by hash, so the draw is the same on every machine. A column
-    ``patient`` keeps images of one patient together.
+    Images lie in ``images/`` or beside the labels, which are a table with the columns image,
+    landmark, x, y, one with a row an image, COCO keypoints, LabelMe, CVAT for images 1.1, 3D Slicer
+    markups, or the texts of the ISBI 2015 and Shenzhen sets; the content tells which. In tables x
+    and y are px of the image file, a pixel's centre having whole coordinates. A landmark that an
+    image lacks is left out or has empty x and y. A column ``split`` (train, val, test) says where
+    an image belongs; without it a share of the images is drawn for testing by hash, so the draw is
+    the same on every machine. A column ``patient`` keeps images of one patient together. Where
+    several people annotated, the truth is their mean or the one that ``annotator`` names.
 
     With ``spacing`` errors are in mm. Without, they are px after scaling each image so that its
     longer side has ``reference_size`` px (aspect ratio kept), because files of one kind come in
@@ -109,42 +132,39 @@ class Folder(LandmarkDataset):
     options: FolderOptions
 
     def index(self) -> DatasetIndex:
-        """Read the table and the headers of its images.
+        """Read the labels and the headers of their images.
 
         Raises:
-            UsageError: No data root was given.
-            DataError: The table or an image is missing or says what cannot be, or no test image
+            UsageError: No data root was given, or there is no such format or annotator.
+            DataError: The labels or an image are missing or say what cannot be, or no test image
                 or no training image is left.
         """
-        root = self._folder()
-        table_path = root / self.options.labels
-        if not table_path.is_file():
-            others = ", ".join(sorted(path.name for path in root.glob("*.csv"))[:3])
-            hint = f" (there is {others})" if others else ""
-            raise DataError(
-                f"{table_path}: the table of landmarks is missing{hint}; write it with the "
-                "columns image, landmark, x, y, or name another with the option labels."
-            )
-        table = read_table(table_path)
-        paths = self._paths(table)
-        splits = assign_splits(table, self.options.test_fraction)
+        labels = self._labels()
+        truth = ground_truth(
+            labels, self.options.annotator, mask_occluded=self.options.mask_occluded
+        )
+        images = [labels.images[name] for name in truth]
+        paths = image_paths(self._image_folder(), images)
+        splits = assign_splits(images, labels.path, self.options.test_fraction)
         samples = tuple(
-            self._sample(name, splits[name], paths[name], table) for name in table.images
+            self._sample(image, splits[image.name], paths[image.name], labels, truth[image.name])
+            for image in images
         )
         unit = "mm" if self.options.spacing else f"px@{self.options.reference_size}"
         default = (2.0, 2.5, 3.0, 4.0) if unit == "mm" else (3.0, 6.0, 9.0)
         thresholds = self.options.thresholds or default
-        name = self.options.name or root.resolve().name
-        declared = (unit, repr(thresholds), repr(self.options.invert), *table.landmark_names)
+        name = self.options.name or self._folder().resolve().name
+        declared = (unit, repr(thresholds), repr(self.options.invert), *labels.landmark_names)
         return DatasetIndex(
             name=name,
             title=name,
-            landmark_names=table.landmark_names,
+            landmark_names=labels.landmark_names,
             unit=unit,
             thresholds=thresholds,
             samples=samples,
             fingerprint=dataset_fingerprint(samples, paths, declared),
-            notes=self._notes(samples),
+            notes=self._notes(samples, labels),
+            annotator_names=labels.annotators if len(labels.annotators) > 1 else (),
         )
 
     def read(self, image_id: str) -> np.ndarray:
@@ -153,7 +173,8 @@ class Folder(LandmarkDataset):
         Raises:
             DataError: The image is missing, truncated or of a kind that is not read.
         """
-        pixels = read_radiograph(self._find(image_id) or self._image_folder() / image_id)
+        folder = self._image_folder()
+        pixels = read_radiograph(find_image(folder, image_id) or folder / image_id)
         return 255 - pixels if self.options.invert else pixels
 
     def _folder(self) -> Path:
@@ -169,66 +190,76 @@ class Folder(LandmarkDataset):
             return root / self.options.images
         return root / "images" if (root / "images").is_dir() else root
 
-    def _find(self, name: str) -> Path | None:
-        """The file of an image as the table names it, with or without its ending."""
-        path = self._image_folder() / name
-        if path.is_file():
-            return path
-        return next((p for s in SUFFIXES if (p := path.parent / (path.name + s)).is_file()), None)
+    def _labels(self) -> LabelSet:
+        # Listing the plugins needs none of the formats.
+        from benchmark.labels.reading import read_labels
 
-    def _paths(self, table: LandmarkTable) -> dict[str, Path]:
-        paths: dict[str, Path] = {}
-        named: dict[Path, str] = {}
-        for name, image in table.images.items():
-            path = self._find(name)
-            if path is None:
-                raise DataError(
-                    f"{table.path}, line {image.line}: the image {name} is not in "
-                    f"{self._image_folder()}; add it, or correct the name."
-                )
-            other = named.setdefault(path.resolve(), name)
-            if other != name:
-                raise DataError(
-                    f"{table.path}, line {image.line}: {name} and {other} are one file; name it "
-                    "in one way."
-                )
-            paths[name] = path
-        return paths
-
-    def _sample(self, name: str, split: Split, path: Path, table: LandmarkTable) -> Sample:
-        image = table.images[name]
-        size = image_size(path)
-        points = np.full((len(table.landmark_names), 2), np.nan)
-        for row, landmark in enumerate(table.landmark_names):
-            point = image.points.get(landmark)
-            if point is not None and point.position is not None:
-                mend = f"correct the line, or bring {path.name} in the size it was labelled in"
-                check_inside(point.position, size, table.path, point.line, mend)
-                points[row] = point.position
-        if np.isnan(points).all():
+        root = self._folder()
+        path = root / self.options.labels
+        if not path.exists():
+            others = ", ".join(sorted(path.name for path in root.glob("*.csv"))[:3])
+            hint = f" (there is {others})" if others else ""
             raise DataError(
-                f"{table.path}, line {image.line}: {name} has no landmark at all; label one, or "
-                "leave the image out."
+                f"{path}: the table of landmarks is missing{hint}; write it with the "
+                "columns image, landmark, x, y, or name other labels with the option labels."
+            )
+        return read_labels(path, self.options.label_format, frames=self._frame)
+
+    def _frame(self, name: str) -> ImageFrame | None:
+        path = find_image(self._image_folder(), name)
+        if path is None:
+            return None
+        given = self.options.label_spacing
+        spacing = parse_spacing(given) if given else spacing_in_slicer(path)
+        return ImageFrame(*image_size(path), spacing=spacing)
+
+    def _sample(
+        self, image: LabelledImage, split: Split, path: Path, labels: LabelSet, truth: np.ndarray
+    ) -> Sample:
+        size = image_size(path)
+        image.check_size(size)
+        mend = f"correct the labels, or bring {path.name} in the size it was labelled in"
+        for annotation in image.annotations.values():
+            for point, place in zip(annotation.points, annotation.places, strict=True):
+                if not np.isnan(point).any():
+                    x, y = map(float, point)
+                    check_inside((x, y), size, annotation.path, place, mend)
+        if np.isnan(truth).all():
+            raise DataError(
+                f"{image.where}: {image.name} has no landmark at all; label one, or leave the "
+                "image out."
             )
         scale = self.options.reference_size / max(size)
         spacing = parse_spacing(self.options.spacing) if self.options.spacing else (scale, scale)
+        several = len(labels.annotators) > 1
+        masked = self.options.mask_occluded
         return Sample(
-            id=name,
+            id=image.name,
             split=split,
             width=size[0],
             height=size[1],
-            points=points,
+            points=truth,
             spacing=spacing,
+            annotators=annotations_of(labels, image, mask_occluded=masked) if several else None,
             group=image.patient,
         )
 
-    def _notes(self, samples: tuple[Sample, ...]) -> tuple[str, ...]:
+    def _notes(self, samples: tuple[Sample, ...], labels: LabelSet) -> tuple[str, ...]:
         notes = [self.options.note] if self.options.note else []
         if not self.options.spacing:
             notes.append(
                 "No spacing is known: errors are px after scaling the longer side of each image "
                 f"to {self.options.reference_size} px."
             )
+        if len(labels.annotators) > 1:
+            chosen = self.options.annotator
+            whose = f"the mean of {len(labels.annotators)} annotators" if chosen == MEAN else chosen
+            notes.append(f"Ground truth is {whose}.")
+        unlabelled = len(labels.images) - len(samples)
+        if unlabelled:
+            notes.append(f"{unlabelled} images of the labels have no landmark and are left out.")
+        if labels.unused_names:
+            notes.append(f"No image has {', '.join(labels.unused_names[:5])}: left out.")
         missing = sum(int(np.isnan(sample.points[:, 0]).sum()) for sample in samples)
         if missing:
             total = sum(len(sample.points) for sample in samples)

@@ -4,39 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from benchmark.datasets.landmark_table import LandmarkTable
 from benchmark.errors import DataError
+from benchmark.labels.label_set import LabelledImage
 from benchmark.records import Split
 
 
-def assign_splits(table: LandmarkTable, test_fraction: float) -> dict[str, Split]:
+def assign_splits(
+    images: Sequence[LabelledImage], labels: Path, test_fraction: float
+) -> dict[str, Split]:
     """The split of each image.
 
     Args:
-        table: Its column ``split`` is obeyed; without one, test images are drawn.
+        images: The splits that their labels give are obeyed; without any, test images are drawn.
+        labels: Where the labels lie, for the message.
         test_fraction: Share of the images to draw, in (0, 1).
 
     Raises:
-        DataError: There is no test or no training image, or a patient has both.
+        DataError: There is no test or no training image, a patient has both, or the labels give
+            the split of some images and not of others.
     """
-    given = {name: image.split for name, image in table.images.items() if image.split}
-    groups = {name: image.patient or name for name, image in table.images.items()}
+    given = {image.name: image.split for image in images if image.split is not None}
+    for image in images:
+        if given and image.split is None:
+            raise DataError(
+                f"{image.where}: {image.name} has no split, but {next(iter(given))} has one; give "
+                "all images a split, or none."
+            )
+    groups = {image.name: image.patient or image.name for image in images}
     splits = given or draw_split(groups, test_fraction)
     mend = "mark some in the column 'split'" if given else "add images, or change test_fraction"
     for needed in ("test", "train"):
         if needed not in splits.values():
-            raise DataError(
-                f"{table.path}: there is no {needed} image among {len(splits)}; {mend}."
-            )
+            raise DataError(f"{labels}: there is no {needed} image among {len(splits)}; {mend}.")
     first: dict[str, str] = {}
-    for name, image in table.images.items():
-        other = first.setdefault(groups[name], name)
-        if (splits[other] == "test") != (splits[name] == "test"):
+    for image in images:
+        other = first.setdefault(groups[image.name], image.name)
+        if (splits[other] == "test") != (splits[image.name] == "test"):
             raise DataError(
-                f"{table.path}, line {image.line}: patient {image.patient} has a test image "
-                f"and a training image ({other}, {name}); keep a patient on one side."
+                f"{image.where}: patient {image.patient} has a test image "
+                f"and a training image ({other}, {image.name}); keep a patient on one side."
             )
     return splits
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.datasets.annotations import check_inside, number, read_lines
+from benchmark.datasets.annotations import check_inside
 from benchmark.datasets.official import OfficialDataset
 from benchmark.errors import DataError
 from benchmark.images import image_size
+from benchmark.labels.files import number, read_lines
 from benchmark.plugins import PluginOptions
 from benchmark.records import Sample, Split
 
@@ -104,7 +105,7 @@ class Hand(OfficialDataset):
             f"labels are in px of the original, so {image} must have its size, or the line is wrong"
         )
         for x, y in points:
-            check_inside((float(x), float(y)), size, path, line, mend)
+            check_inside((float(x), float(y)), size, path, f"line {line}", mend)
         wrist = float(np.hypot(*(points[4] - points[0])))
         if wrist < 1.0:
             raise DataError(

@@ -75,6 +75,7 @@ class OfficialDataset(LandmarkDataset):
         unit: The unit of the errors.
         thresholds: The radii of SDR in ``unit``.
         remarks: Sentences that a reader of the results must know.
+        annotator_names: In the order of ``Sample.annotators``, where samples keep several.
     """
 
     Options = OfficialOptions
@@ -84,6 +85,7 @@ class OfficialDataset(LandmarkDataset):
     unit: ClassVar[str]
     thresholds: ClassVar[tuple[float, ...]]
     remarks: ClassVar[tuple[str, ...]] = ()
+    annotator_names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: PluginOptions | None = None, root: Path | None = None) -> None:
         super().__init__(options, root)
@@ -129,6 +131,7 @@ class OfficialDataset(LandmarkDataset):
             samples=samples,
             fingerprint=dataset_fingerprint(samples, images, declared),
             notes=notes,
+            annotator_names=self.annotator_names,
         )
 
     def read(self, image_id: str) -> np.ndarray:

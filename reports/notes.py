@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from benchmark.annotators import describe_pair
 from benchmark.reports.columns import Value, format_error, threshold_key
 from benchmark.reports.recipes import shares_pretraining
 from benchmark.reports.tables import WHOLE, DatasetGroup, LeaderboardTable, Reference
@@ -13,6 +14,9 @@ from benchmark.transfer import explain
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord
+
+SHOWN_PAIRS = 3
+"""Pairs of annotators that are named; all of them count in the mean."""
 
 
 def references(group: DatasetGroup, cells: Sequence[CellRecord]) -> tuple[Reference, ...]:
@@ -64,7 +68,18 @@ def notes(table: LeaderboardTable) -> Iterator[str]:
         yield "The pool may hold films of test images (--allow-leaks)."
     if table.transfers() - {WHOLE}:
         yield explain(table.transfers())
+    yield from _annotators(table)
     yield from _failures(table)
+
+
+def _annotators(table: LeaderboardTable) -> Iterator[str]:
+    """Who the annotators are whose distance stands under the table, two at a time."""
+    pairs = table.group.record.annotators if table.group.record else ()
+    if pairs:
+        shown = [describe_pair(pair, table.group.unit) for pair in pairs[:SHOWN_PAIRS]]
+        more = len(pairs) - SHOWN_PAIRS
+        rest = f"; and {more} more pairs" if more > 0 else ""
+        yield f"Inter-annotator error on the test set: {'; '.join(shown)}{rest}."
 
 
 def _certainty(table: LeaderboardTable) -> Iterator[str]:

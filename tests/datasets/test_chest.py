@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.datasets.chest import Chest, read_ratios
+from benchmark.datasets.chest import Chest
 from benchmark.datasets.official import OfficialOptions, official_split
 from benchmark.errors import DataError
+from benchmark.labels.shenzhen import read_ratios
 from benchmark.records import SPLITS
 
 pytestmark = pytest.mark.usefixtures("private_cache")

@@ -263,7 +263,7 @@ def test_a_missing_or_empty_table_is_refused(build_folder: Build) -> None:
     (root / "landmarks.csv").write_text("")
     assert "the table is empty" in refusal(root)
     (root / "landmarks.csv").write_text("image,landmark,x,y\n")
-    assert "no rows" in refusal(root)
+    assert "no image has a landmark" in refusal(root)
     (root / "landmarks.csv").write_bytes(b"\xff\xfe\x00image")
     assert "is not UTF-8 text" in refusal(root)
 

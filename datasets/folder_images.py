@@ -1,0 +1,70 @@
+"""Finding the image files that labels name, which were often written on another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import DataError
+from benchmark.images import SUFFIXES
+from benchmark.labels.label_set import LabelledImage
+
+
+def find_image(folder: Path, name: str) -> Path | None:
+    """The file of an image as the labels name it, or None where there is none.
+
+    Labels may leave out its ending, give that of another copy (``film7.png`` for ``film7.tif``),
+    or name the folders of the machine on which the image was labelled. No file outside the folder
+    is ever found.
+
+    Args:
+        folder: Where the images lie.
+        name: As the labels give it.
+    """
+    written = Path(name)
+    inside = not written.is_absolute() and ".." not in written.parts
+    bare = Path(written.name)
+    if bare.name in {"", ".."}:
+        return None
+    for relative in dict.fromkeys((written, bare) if inside else (bare,)):
+        path = folder / relative
+        if _is_file(path):
+            return path
+        is_known = path.suffix.lower() in SUFFIXES
+        for stem in (path.name, path.stem) if is_known else (path.name,):
+            for suffix in SUFFIXES:
+                candidate = path.parent / (stem + suffix)
+                if _is_file(candidate):
+                    return candidate
+    return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the file system
+        return False
+
+
+def image_paths(folder: Path, images: Sequence[LabelledImage]) -> dict[str, Path]:
+    """The file of each image, by name.
+
+    Raises:
+        DataError: An image has no file, or two have the same one.
+    """
+    paths: dict[str, Path] = {}
+    named: dict[Path, str] = {}
+    for image in images:
+        path = find_image(folder, image.name)
+        if path is None:
+            raise DataError(
+                f"{image.where}: the image {image.name} is not in {folder}; add it, or correct "
+                "the name."
+            )
+        other = named.setdefault(path.resolve(), image.name)
+        if other != image.name:
+            raise DataError(
+                f"{image.where}: {image.name} and {other} are one file; name it in one way."
+            )
+        paths[image.name] = path
+    return paths
