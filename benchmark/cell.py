@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmark.acceleration import accelerate
 from benchmark.accounting import Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Detector
 from benchmark.devices import resolve_precision
 from benchmark.energy import EnergyMeter
-from benchmark.environment import peak_memory_mb
+from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.finetune import finetune, load_shots, predict
 from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
@@ -114,6 +115,9 @@ def _tune_and_test(
     with machine.energy_meter() as energy:
         listener = energy.listening(listener)
         detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+        if isinstance(detector, Detector):
+            size, batch_size = spec.dataset.working_size, spec.protocol.batch_size
+            accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
         history = finetune(
             detector,
             load_shots(data, shots, machine.device),
@@ -141,6 +145,7 @@ def _costs(
         "steps": spec.finetuning_steps,
         "images_seen": spec.finetuning_steps * spec.protocol.batch_size,
         "peak_memory_mb": peak_memory_mb(),
+        "peak_gpu_memory_mb": peak_gpu_memory_mb(machine.device),
         "energy_joules": tested.energy.joules,
         "energy_shared_by": tested.energy.shared_by,
         # Last, so that what stands above is in it.

@@ -18,6 +18,7 @@ from benchmark.losses import heatmap_loss
 from benchmark.optimiser import Schedule
 from benchmark.prepared import PreparedDataset
 from benchmark.progress import Listener, Progress, silent
+from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
 from benchmark.training import History, optimise
 from benchmark.unlabelled import as_unit_range
@@ -92,13 +93,16 @@ def finetune(
     draw = _order(len(shots.pixels), protocol.batch_size, random)
     size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
 
-    @counted("augmentation")
-    def batch() -> tuple[Tensor, Tensor]:
-        rows = draw()
-        return augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+    recorder = Recorder(device, (random,))
+    augmented = recorder(
+        lambda rows: augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+    )
 
-    def loss(_: int) -> Tensor:
-        images, points = batch()
+    @counted("augmentation")
+    def batch() -> tuple[Tensor, ...]:
+        return tuple(augmented(draw()))
+
+    def loss(images: Tensor, points: Tensor) -> Tensor:
         logits = detector(images).float()
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 
@@ -117,8 +121,10 @@ def finetune(
         stage="fine-tune",
         device=device,
         precision=resolve_precision(protocol.precision, device),
+        draw=batch,
         listener=listener,
         after_step=best,
+        recorder=recorder,
     )
     if best is not None:
         best.restore()

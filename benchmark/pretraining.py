@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
+from benchmark.acceleration import accelerate
 from benchmark.accounting import CudaClock, Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Backbone
 from benchmark.devices import generator, resolve_precision
 from benchmark.energy import POWERCAP, EnergyMeter
-from benchmark.environment import peak_memory_mb
+from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.grid import PretrainingSpec
 from benchmark.operations import peak_flops
@@ -116,6 +117,7 @@ def run_pretraining(
             folder=folder,
             listener=meter.listening(listener),
             checkpoint=checkpoint,
+            recordable=registry("method").load(spec.method.name).recordable,
         )
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
         record = _record(spec, trainer, machine, seconds, meter, stopwatch)
@@ -140,6 +142,8 @@ def _train(
     before = _checksums(backbone)
     torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
     pool = _images(store, spec, machine.device) if spec.dataset is not None else None
+    if pool is not None:
+        accelerate(backbone, pool.size, trainer.batch_size, trainer.steps)
     with meter:
         method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
     seconds = stopwatch.elapsed() + trainer.earlier_seconds
@@ -199,6 +203,7 @@ def _record(
             earlier=trainer.earlier_seconds,
         ),
         peak_memory_mb=peak_memory_mb(),
+        peak_gpu_memory_mb=peak_gpu_memory_mb(machine.device),
         energy_joules=meter.joules if whole else None,
         energy_shared_by=meter.shared_by if whole else {},
         environment=machine.environment,

@@ -131,6 +131,9 @@ class Timings(Record):
     flops_utilisation: float | None = Field(
         None, description="Share of the GPU's peak at this precision; None on what has no peak."
     )
+    compiled: bool = Field(
+        default=False, description="Whether the network computed with compiled kernels."
+    )
 
     @property
     def overhead(self) -> float | None:
@@ -163,6 +166,9 @@ class PretrainingRecord(Record):
     seconds: float = 0.0
     timings: Timings = Field(default_factory=Timings)
     peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = Field(
+        None, description="Largest allocation of this worker on its GPU; None without one."
+    )
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
     environment: str = ""
@@ -234,6 +240,9 @@ class CellRecord(Record):
         0, description="Labelled images drawn in the fine-tuning, repeats counted."
     )
     peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = Field(
+        None, description="Largest allocation of this worker on its GPU; None without one."
+    )
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
     attempts: int = 1

@@ -75,6 +75,8 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
 
     torch.set_num_threads(order.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Writing over all memory before its use finds mistakes in kernels, and costs their bandwidth.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     device = resolve_device(order.device)
     speedup = None
     if order.precision == "auto" and device.type == "cpu":

@@ -51,6 +51,17 @@ class Backbone(nn.Module, ABC):
         """(batch, encoder_channels): the coarsest feature, averaged over the image."""
         return self.encode(images)[-1].mean(dim=(-2, -1))
 
+    def fuse(self) -> bool:
+        """Compute with compiled kernels from now on, where there are any; for GPUs.
+
+        They take half a minute to compile, so that long trainings alone gain by them. Weights keep
+        their names and results differ by rounding.
+
+        Returns:
+            Whether anything has changed.
+        """
+        return False
+
     @abstractmethod
     def stages(self) -> list[nn.Module]:
         """The modules of the encoder that end its stages, from fine to coarse."""
