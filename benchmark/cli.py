@@ -98,6 +98,20 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            help="Failed cells to try again: machine (killed, no memory, mended files; default), "
+            "failed (all), none."
+        ),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(help="Time after which a pretraining or a cell has failed: 90s, 30m, 2h."),
+    ] = None,
+    memory_limit: Annotated[
+        float | None, typer.Option(help="Main memory in GB after which it has failed.")
+    ] = None,
     plugin: Plugins = None,
     share_pretraining: Annotated[
         bool, typer.Option("--share-pretraining", help="All seeds share one pretraining.")
@@ -132,6 +146,9 @@ def run(
         "workers": workers,
         "threads": threads,
         "device": device,
+        "retry": retry,
+        "time_limit": time_limit,
+        "memory_limit": memory_limit,
         "plugins": plugin,
         "share_pretraining": share_pretraining or None,
         "allow_leaks": allow_leaks or None,

@@ -78,6 +78,10 @@ class TimeLeft:
             self.cost_done += cost
             self.seconds_done += time.monotonic() - active.started
 
+    def put_back(self, task: Task) -> None:
+        """A task that had begun waits again."""
+        self.active.pop(task.id, None)
+
     def seconds(self) -> float:
         """Expected seconds until all is done; the longest running task bounds it from below."""
         now = time.monotonic()
@@ -143,6 +147,20 @@ class PlainDisplay(_Counting):
         self._latest.pop(task.id, None)
         self._say(f"done    {task.title} in {human_seconds(seconds)} ({self._summary()})")
 
+    def finished_elsewhere(self, task: Task) -> None:
+        """One line."""
+        self._end(task, failed=False)
+        self._say(f"done    {task.title} by another run ({self._summary()})")
+
+    def put_back(self, task: Task) -> None:
+        """It is no longer going on."""
+        self.time_left.put_back(task)
+        self._latest.pop(task.id, None)
+
+    def told(self, sentence: str) -> None:
+        """One line."""
+        self._say(f"note    {sentence}")
+
     def failed(self, task: Task, failure: Failure) -> None:
         """One line with the reason."""
         self._end(task, failed=True)
@@ -203,6 +221,21 @@ class RichDisplay(_Counting):
         self._end(task, failed=False)
         self.progress.remove_task(self._bars.pop(task.id))
         self.progress.console.print(f"[green]done[/]    {task.title} in {human_seconds(seconds)}")
+
+    def finished_elsewhere(self, task: Task) -> None:
+        """A line."""
+        self._end(task, failed=False)
+        self.progress.console.print(f"[green]done[/]    {task.title} by another run")
+
+    def put_back(self, task: Task) -> None:
+        """Remove the bar."""
+        self.time_left.put_back(task)
+        if task.id in self._bars:
+            self.progress.remove_task(self._bars.pop(task.id))
+
+    def told(self, sentence: str) -> None:
+        """A line."""
+        self.progress.console.print(f"note    {sentence}", markup=False, highlight=False)
 
     def failed(self, task: Task, failure: Failure) -> None:
         """Replace the bar by a line with the reason."""

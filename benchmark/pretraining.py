@@ -11,6 +11,7 @@ import torch
 from benchmark.accounting import CudaClock, Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Backbone
+from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import generator, resolve_precision
 from benchmark.energy import POWERCAP, EnergyMeter
 from benchmark.environment import peak_memory_mb
@@ -44,6 +45,7 @@ class Machine:
         gpu_workers: Workers on this GPU, this one included.
         powercap: The folder in which Linux counts the energy of the CPU.
         startup_seconds: From the start of the worker to that of its work.
+        checkpoint_seconds: Between two checkpoints of a training.
     """
 
     device: torch.device
@@ -52,6 +54,7 @@ class Machine:
     gpu_workers: int = 1
     powercap: Path = POWERCAP
     startup_seconds: float = 0.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def energy_meter(self) -> EnergyMeter:
         """A meter for the device of this worker."""
@@ -102,7 +105,7 @@ def run_pretraining(
     """
     spec.method.ensure_files_unchanged()
     precision = resolve_precision(spec.precision, machine.device)
-    checkpoint = store.root / "checkpoints" / f"{spec.key}.safetensors"
+    checkpoint = store.checkpoint(spec.key)
     with machine.stopwatch(precision) as stopwatch, store.folder("pretrained", spec.key) as folder:
         meter = machine.energy_meter()
         trainer = Trainer(
@@ -116,6 +119,7 @@ def run_pretraining(
             folder=folder,
             listener=meter.listening(listener),
             checkpoint=checkpoint,
+            checkpoint_seconds=machine.checkpoint_seconds,
         )
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
         record = _record(spec, trainer, machine, seconds, meter, stopwatch)

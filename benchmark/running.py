@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -15,9 +16,11 @@ from rich.table import Table
 from benchmark.config import RunConfig
 from benchmark.display import RichDisplay, human_seconds, make_display, ranges
 from benchmark.engines.base import Outcome
+from benchmark.engines.limits import Limits
 from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
 from benchmark.errors import BenchmarkError
 from benchmark.estimates import Estimator
+from benchmark.housekeeping import tidy
 from benchmark.planning import Plan, PlannedCell, make_plan
 from benchmark.rendering import print_leaderboard, write_reports
 from benchmark.schema import RunRecord
@@ -37,12 +40,13 @@ def run(config: RunConfig, console: Console) -> int:
         BenchmarkError: The request cannot be carried out; nothing has been computed.
     """
     started = time.monotonic()
-    store = Store(config.output)
+    store = Store(config.output, config.lease_seconds)
     store.ensure_writable()
     plan = make_plan(config)
     settings = _settings(config)
-    work = outstanding(plan, store, config.preset, settings.workers, mend=True)
-    for note in (*plan.notes, *work.notes, *_margin_notes(store, config.margin, work)):
+    tidied = tidy(store)
+    work = outstanding(plan, store, config.preset, settings.workers, mend=True, retry=config.retry)
+    for note in (*plan.notes, *tidied, *work.notes, *_margin_notes(store, config.margin, work)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     outcome = Outcome()
     if work.tasks:
@@ -51,28 +55,49 @@ def run(config: RunConfig, console: Console) -> int:
         console.print(f"error: {failure.sentence}", markup=False, highlight=False, soft_wrap=True)
     _render(store, plan, console, bool(work.tasks))
     seconds = human_seconds(time.monotonic() - started)
-    failed = sum(task.kind == "cell" for task, _ in outcome.failed)
-    total = len(plan.cells)
     console.print(
-        f"{total - failed} of {total} cells done"
-        + (f", {failed} failed" if failed else "")
-        + (f", {len(work.done)} of them before" if work.done else "")
-        + f"; {seconds}. Report: {store.root / 'report.html'}",
+        f"{_summary(plan, store, work, outcome)}; {seconds}. Report: {store.root / 'report.html'}",
         highlight=False,
         soft_wrap=True,
     )
     if outcome.bad_input:
         return EXIT_BAD_INPUT
-    return EXIT_SOME_FAILED if outcome.failed else EXIT_DONE
+    return EXIT_SOME_FAILED if outcome.failed or work.given_up else EXIT_DONE
+
+
+def _summary(plan: Plan, store: Store, work: Work, outcome: Outcome) -> str:
+    """How many cells are done and failed, and by whom."""
+    done = {task.key for task in (*outcome.done, *outcome.elsewhere) if task.kind == "cell"}
+    failed = sum(task.kind == "cell" for task, _ in outcome.failed) + len(work.given_up)
+    total = len(plan.cells)
+    parts = [f"{len(work.done) + len(done)} of {total} cells done"]
+    if failed:
+        parts.append(f"{failed} failed")
+    if work.given_up:
+        parts.append(f"{len(work.given_up)} of them before, which --retry failed tries again")
+    left = total - len(work.done) - len(done) - failed
+    if left:
+        parts.append(f"{left} left to do")
+    if work.done:
+        parts.append(f"{len(work.done)} of them before")
+    elsewhere = sum(task.kind == "cell" for task in outcome.elsewhere)
+    if elsewhere:
+        parts.append(f"{elsewhere} by another run")
+    return ", ".join(parts)
 
 
 def _settings(config: RunConfig) -> LocalSettings:
-    return local_settings(
+    settings = local_settings(
         config.workers,
         config.threads,
         config.device,
         config.protocol.precision,
         config.plugins,
+    )
+    return replace(
+        settings,
+        limits=Limits(config.time_limit, config.silence_limit, config.memory_limit),
+        checkpoint_seconds=config.checkpoint_seconds,
     )
 
 
@@ -149,7 +174,7 @@ def dry_run(config: RunConfig, console: Console) -> int:
     store = Store(config.output)
     plan = make_plan(config)
     settings = _settings(config)
-    work = outstanding(plan, store, config.preset, settings.workers, mend=False)
+    work = outstanding(plan, store, config.preset, settings.workers, mend=False, retry=config.retry)
     for note in (*plan.notes, *work.notes):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     console.print(_plan_table(plan, set(work.done), store))

@@ -25,12 +25,20 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+Fault = Literal["method", "machine", "input"]
+
+
 class Failure(Record):
     """Why something failed: the sentence for the user and the traceback for the developer."""
 
     sentence: str
     type: str = "Error"
     traceback: str = ""
+    fault: Fault | None = Field(
+        None,
+        description="What has to change before another attempt can end otherwise: the method, the "
+        "machine, or the user's files; None in records of older versions.",
+    )
 
 
 class Leak(Record):
@@ -260,6 +268,16 @@ class EnvironmentRecord(Record):
     )
     git_revision: str | None = None
     packages: dict[str, str] = Field(default_factory=dict)
+
+
+class LeaseRecord(Record):
+    """The first line of ``leases/<kind>-<key>.<generation>``: who is at work on something."""
+
+    token: str
+    owner: str = Field(description="Machine, process id and start, for that machine to ask.")
+    host: str = ""
+    since: str = ""
+    title: str = ""
 
 
 class RunRecord(Record):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchmark.accounting import counted, running
 from benchmark.checkpoints import Checkpoint, ModuleState, OptimiserState, RandomState, Stateful
+from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import autocast
 from benchmark.errors import BenchmarkError, PluginError
 from benchmark.operations import OperationCounter
@@ -30,10 +31,11 @@ class DivergedError(BenchmarkError):
 
 @dataclass
 class History:
-    """Loss and learning rate by step."""
+    """Loss and learning rate by step, and the seconds before an interruption."""
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    earlier_seconds: float = field(default=0.0, compare=False)
 
     def write(self, path: Path) -> None:
         """Write as parquet with the columns step, loss, learning_rate."""
@@ -87,6 +89,7 @@ def optimise(
         checkpoint.parts |= {"optimiser": OptimiserState(update.optimiser), "history": history}
         with counted("checkpoint"):
             done = checkpoint.resume()
+        history.earlier_seconds = checkpoint.earlier_seconds
     for step in range(done, schedule.steps):
         with counted("forward_backward"), _counting_operations(step == done):
             with autocast(device, precision):
@@ -175,7 +178,7 @@ class Trainer:
         folder: Path,
         listener: Listener = silent,
         checkpoint: Path | None = None,
-        checkpoint_seconds: float = 60.0,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
@@ -243,8 +246,7 @@ class Trainer:
                 f"{self.device}: lower pretraining.comparison_batch_size or "
                 "pretraining.batch_size; smaller batches that are added up compare fewer images"
             ) from error
-        if checkpoint is not None:
-            self.earlier_seconds = checkpoint.earlier_seconds
+        self.earlier_seconds = self.history.earlier_seconds
         self.note(
             batch_size=self.batch_size,
             loss_first=self.history.first(),

@@ -12,7 +12,7 @@ from benchmark.accounting import HostClock, Stopwatch
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
 from benchmark.config import AugmentationConfig, ProtocolConfig
-from benchmark.finetune import _order, finetune, load_shots, predict
+from benchmark.finetune import Draws, finetune, load_shots, predict
 from benchmark.metrics import mean_shape, place_shape, radial_errors
 from benchmark.planning import make_plan
 from benchmark.preparation import prepare
@@ -45,13 +45,13 @@ def detector(data: PreparedDataset) -> Detector:
 
 
 def test_every_shot_is_drawn_as_often_as_any_other() -> None:
-    draw = _order(5, 4, torch.Generator().manual_seed(0))
+    draw = Draws(5, 4, torch.Generator().manual_seed(0))
     rows = torch.cat([draw() for _ in range(5)])
     assert torch.bincount(rows, minlength=5).tolist() == [4] * 5
 
 
 def test_a_batch_may_be_larger_than_the_shots() -> None:
-    assert sorted(_order(1, 8, torch.Generator())().tolist()) == [0] * 8
+    assert sorted(Draws(1, 8, torch.Generator())().tolist()) == [0] * 8
 
 
 def test_twenty_shots_beat_the_mean_shape_by_far(data: PreparedDataset) -> None:
