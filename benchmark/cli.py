@@ -159,8 +159,8 @@ def run(
 
 @app.command()
 def status(output: Output = DEFAULT_OUTPUT) -> None:
-    """What the store holds: cells done and failed, what the last run still lacks, and cost."""
-    from benchmark.overview import print_status
+    """What is done, running (where, since when), failed and to do, and what it has cost so far."""
+    from benchmark.status import print_status
 
     print_status(output, _console())
 
@@ -262,6 +262,42 @@ def new(
     from benchmark.scaffold import begin
 
     begin(kind, name, folder, _console())
+
+
+@app.command()
+def merge(
+    others: Annotated[list[Path], typer.Argument(help="Stores whose work is taken over.")],
+    output: Output = DEFAULT_OUTPUT,
+) -> None:
+    """Take over what other stores have finished; checksums are compared, and nothing replaced."""
+    from benchmark.merging import merge_stores
+
+    merge_stores(output, others, _console())
+
+
+@app.command("export")
+def export_store(
+    archive: Annotated[Path, typer.Argument(help="File to write: .tar or .tar.gz.")],
+    output: Output = DEFAULT_OUTPUT,
+) -> None:
+    """Write the finished work of the store into one file, for another machine."""
+    from benchmark.archives import export_archive
+
+    export_archive(output, archive, _console())
+
+
+@app.command("import")
+def import_store(
+    archive: Annotated[Path, typer.Argument(help="A file that `export` has written.")],
+    output: Output = DEFAULT_OUTPUT,
+    most: Annotated[
+        float, typer.Option("--max-gb", help="Refuse archives that hold more than this.")
+    ] = 100.0,
+) -> None:
+    """Take over finished work from a file; names, sizes and checksums are checked first."""
+    from benchmark.archives import import_archive
+
+    import_archive(output, archive, most, _console())
 
 
 @app.command()

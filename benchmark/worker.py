@@ -235,6 +235,7 @@ def _outcome(
         traceback.print_exc()
         return "failed", {
             "failure": failure.model_dump(),
+            "bad_input": isinstance(error, (DataError, UsageError, StoreError)),
             "stops_run": isinstance(error, StoreUnwritableError),
             "log": log.text(),
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from benchmark.metrics import mean_shape, place_shape, radial_errors
 from benchmark.planning import make_plan
 from benchmark.preparation import prepare
 from benchmark.prepared import PreparedDataset, load_prepared
+from benchmark.progress import Listener, Progress, silent
 from benchmark.requests import run_config
 from benchmark.store import Store
 from benchmark.unlabelled import as_unit_range
@@ -144,3 +147,53 @@ def test_a_landmark_that_no_shot_has_leaves_the_network_trainable(data: Prepared
 def test_cells_read_the_store_and_not_the_users_files(data: PreparedDataset) -> None:
     assert isinstance(data.pixels, np.memmap)
     assert Path(str(data.pixels.filename)).name == "images.npy"
+
+
+class PowerFailureError(Exception):
+    """Ends a training in the middle."""
+
+
+@pytest.mark.parametrize("stop", [1, 4, 6])
+def test_a_resumed_fine_tuning_ends_as_an_undisturbed_one(
+    data: PreparedDataset, tmp_path: Path, stop: int
+) -> None:
+    """Weights, statistics of normalisation, the best weights so far, draws and random streams."""
+    errors = iter([3.0, 2.0, 1.0, 4.0, 5.0, 6.0])
+    protocol = ProtocolConfig(steps=6, batch_size=4, precision="float32")
+    shots = load_shots(data, data.rows("train")[:5], CPU)
+
+    def run(checkpoint: Path | None, errors: Iterator[float], listener: Listener) -> Any:
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3, padding=1),
+            torch.nn.BatchNorm2d(4),
+            torch.nn.Dropout(0.2),
+            torch.nn.Conv2d(4, data.points.shape[1], 3, padding=1),
+        )
+        history = finetune(
+            network,
+            shots,
+            protocol,
+            steps=6,
+            seed=0,
+            validate=lambda: next(errors),
+            listener=listener,
+            checkpoint=checkpoint,
+            checkpoint_seconds=0.0,
+        )
+        return network.state_dict(), history
+
+    def fail(progress: Progress) -> None:
+        if progress.step >= stop:
+            raise PowerFailureError
+
+    expected, whole = run(None, iter([3.0, 2.0, 1.0, 4.0, 5.0, 6.0]), silent)
+    file = tmp_path / "kept.safetensors"
+    with pytest.raises(PowerFailureError):
+        run(file, errors, fail)
+    seen: list[int] = []
+    weights, history = run(file, errors, lambda progress: seen.append(progress.step))
+    assert seen == list(range(stop + 1, 7))
+    assert history == whole
+    assert history.earlier_seconds > 0
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)

@@ -112,6 +112,7 @@ class _Worker:
     ending: str = ""
     asked_to_leave: bool = False
     failure: Failure | None = None
+    bad_input: bool = False
     stops_run: bool = False
     log: str = ""
 
@@ -152,7 +153,7 @@ class LocalEngine:
         workers: dict[int, _Worker] = {}
         with selectors.DefaultSelector() as selector, Interrupting(self.display) as interrupting:
             try:
-                while agenda.unfinished:
+                while len(agenda) or workers:
                     self._start(agenda, workers, selector)
                     for key, _ in selector.select(POLL_SECONDS):
                         worker = workers[key.fd]
@@ -201,12 +202,16 @@ class LocalEngine:
         self, agenda: Agenda, workers: dict[int, _Worker], selector: selectors.DefaultSelector
     ) -> None:
         while len(workers) < self.settings.workers:
-            # With this one: those at work, and those that are about to be started beside it.
-            busy = min(self.settings.workers, len(workers) + agenda.ready())
-            found = agenda.next()
-            if found is None:
+            ready = agenda.ready()
+            if not ready:
                 return
-            task, overdue = found
+            task = ready[0]
+            if agenda.settle(task):
+                continue
+            # With this one: those at work, and those that are about to be started beside it.
+            busy = min(self.settings.workers, len(workers) + len(ready))
+            overdue = agenda.overdue(task)
+            agenda.start(task)
             taken = {worker.slot for worker in workers.values()}
             slot = next(n for n in range(self.settings.workers) if n not in taken)
             worker = _Worker(task, self._spawn(task, slot, busy, overdue), slot)
@@ -279,7 +284,8 @@ class LocalEngine:
                 worker.ending = event["event"]
                 if worker.ending == "failed":
                     worker.failure = Failure.model_validate(event["failure"])
-                    worker.stops_run, worker.log = event["stops_run"], event["log"]
+                    worker.bad_input, worker.stops_run = event["bad_input"], event["stops_run"]
+                    worker.log = event["log"]
         return True
 
     def _end(self, worker: _Worker, agenda: Agenda) -> None:
@@ -297,4 +303,5 @@ class LocalEngine:
         elif worker.failure is not None and worker.stops_run:
             agenda.unwritable(task, worker.failure)
         else:
-            agenda.failed(task, worker.failure or death(status), worker.log)
+            failure = worker.failure or death(status)
+            agenda.fail(task, failure, log=worker.log, bad_input=worker.bad_input)
