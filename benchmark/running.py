@@ -18,12 +18,12 @@ from benchmark.display import RichDisplay, human_seconds, make_display, ranges
 from benchmark.engines.base import Outcome
 from benchmark.engines.limits import Limits
 from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, StoreUnwritableError
 from benchmark.estimates import Estimator
 from benchmark.housekeeping import tidy
 from benchmark.planning import Plan, PlannedCell, make_plan
 from benchmark.rendering import print_leaderboard, write_reports
-from benchmark.schema import RunRecord
+from benchmark.schema import Failure, RunRecord
 from benchmark.store import Store, write_record
 from benchmark.tasks import Work, outstanding
 
@@ -147,15 +147,15 @@ def _compute(
             stack.enter_context(display)
         outcome = LocalEngine(store, settings, display).run(work.tasks)
     ended = datetime.now(UTC)
-    write_record(
-        path,
-        record.model_copy(
-            update={
-                "finished": ended.isoformat(timespec="seconds"),
-                "seconds": (ended - begun).total_seconds(),
-            }
-        ),
-    )
+    change = {
+        "finished": ended.isoformat(timespec="seconds"),
+        "seconds": (ended - begun).total_seconds(),
+    }
+    try:
+        write_record(path, record.model_copy(update=change))
+    except StoreUnwritableError as error:
+        if not outcome.bad_input:
+            outcome.bad_input.append(Failure(sentence=str(error), fault="machine"))
     return outcome
 
 
