@@ -171,7 +171,7 @@ class Campaign:
         self.random = random.Random(seed)
         self.findings = Findings(steps=grid.training_steps)
         self.written: dict[str, tuple[int, int]] = {}
-        for name in ("hook", "temporary"):
+        for name in ("hook", "peace.tmp", "fire.tmp"):
             (folder / name).mkdir(parents=True)
         (folder / "hook" / "sitecustomize.py").write_text(COUNTER)
 
@@ -187,7 +187,7 @@ class Campaign:
             | {
                 "PYTHONPATH": os.pathsep.join(filter(None, path)),
                 "STEPS_FILE": str(steps),
-                "TMPDIR": str(self.folder / "temporary"),
+                "TMPDIR": str(self.folder / f"{output}.tmp"),
                 "COLUMNS": "200",
             },
             stdout=(self.folder / f"{output}.log").open("a"),
@@ -283,13 +283,14 @@ class Campaign:
         found.differing = sorted(
             key for key, digest in digests[peace].items() if digests[fire].get(key) != digest
         )
-        found.left_over = sorted(_left_over(fire)) + sorted(
-            str(path) for path in (self.folder / "temporary").iterdir()
-        )
+        # Libraries keep caches there, in peace too.
+        in_peace = {path.name for path in (self.folder / "peace.tmp").iterdir()}
+        under_fire = {path.name for path in (self.folder / "fire.tmp").iterdir()}
+        found.left_over = sorted(_left_over(fire)) + sorted(under_fire - in_peace)
         found.computed = (self.folder / "fire.steps").stat().st_size
-        in_peace = (self.folder / "peace.steps").stat().st_size
-        if in_peace != found.steps:
-            raise RuntimeError(f"{in_peace} steps were counted in peace, {found.steps} expected")
+        counted = (self.folder / "peace.steps").stat().st_size
+        if counted != found.steps:
+            raise RuntimeError(f"{counted} steps were counted in peace, {found.steps} expected")
         lines = (self.folder / "fire.log").read_text().splitlines()
         found.last_words = next((line for line in reversed(lines) if " cells done" in line), "")
 
