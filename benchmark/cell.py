@@ -24,6 +24,7 @@ from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
 from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
 from benchmark.operations import multiply_adds
+from benchmark.parallel import leads
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.pretraining import WEIGHTS, Machine
 from benchmark.progress import Listener, silent
@@ -89,7 +90,8 @@ def run_cell(
                 **_costs(store, spec, tested, machine, stopwatch),
             )
             write_record(folder / "cell.json", record)
-    store.checkpoint(spec.key).unlink(missing_ok=True)
+    if leads():
+        store.checkpoint(spec.key).unlink(missing_ok=True)
     return record
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchmark import interruption
 from benchmark.accounting import running
 from benchmark.errors import StoreError
+from benchmark.parallel import leads
 from benchmark.publishing import whole_file
 
 OUTLINE = "outline"
@@ -153,10 +154,14 @@ class Checkpoint:
     def save(self, step: int) -> None:
         """Write the state after ``step`` steps; whoever is to leave the work leaves it here.
 
+        Of several processes at one training, the first writes.
+
         Raises:
             StoreUnwritableError: It cannot be written.
             WorkInterrupted: It is written, and the work is to be left.
         """
+        if not leads():
+            return
         begun = time.monotonic()
         save_state(
             {

@@ -112,6 +112,15 @@ def run(
     memory_limit: Annotated[
         float | None, typer.Option(help="Main memory in GB after which it has failed.")
     ] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="GPUs, or processes on a CPU, for one training.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where tasks run: local, ray or slurm; see docs/engines.md.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster: HOST:PORT, auto or local.")
+    ] = None,
     plugin: Plugins = None,
     share_pretraining: Annotated[
         bool, typer.Option("--share-pretraining", help="All seeds share one pretraining.")
@@ -149,6 +158,9 @@ def run(
         "retry": retry,
         "time_limit": time_limit,
         "memory_limit": memory_limit,
+        "devices": devices,
+        "engine": engine,
+        "address": address,
         "plugins": plugin,
         "share_pretraining": share_pretraining or None,
         "allow_leaks": allow_leaks or None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from benchmark.engines.options import EngineName, RayOptions, Resources, SlurmOptions
 from benchmark.errors import UsageError
 from benchmark.leases import LEASE_SECONDS
 from benchmark.transfer import TransferName
@@ -171,6 +172,17 @@ class RunConfig(Settings):
         description="Without a sign for so long, work is taken over by another run on the store.",
     )
     plugins: tuple[Path, ...] = ()
+    devices: int = Field(
+        1, ge=1, description="Processes at one training, each with a GPU or a share of the cores."
+    )
+    engine: EngineName = "local"
+    address: str = Field("auto", description="Of the Ray cluster: HOST:PORT, auto or local.")
+    resources: dict[str, Resources] = Field(
+        default_factory=dict,
+        description="What a task on a cluster is given, by method; 'default' serves all others.",
+    )
+    ray: RayOptions = RayOptions()
+    slurm: SlurmOptions = SlurmOptions()
 
 
 def preset_names() -> list[str]:

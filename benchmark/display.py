@@ -167,6 +167,11 @@ class PlainDisplay(_Counting):
         self._latest.pop(task.id, None)
         self._say(f"failed  {task.title}: {failure.sentence}")
 
+    def lost(self, task: Task, reason: str) -> None:
+        """One line."""
+        self._latest[task.id] = f"{task.title}: waiting for another machine"
+        self._say(f"again   {task.title}: {reason}")
+
     def tick(self) -> None:
         """Say now and then what is going on."""
         if time.monotonic() - self._spoken > PLAIN_SECONDS and self._latest:
@@ -245,6 +250,15 @@ class RichDisplay(_Counting):
         console = self.progress.console
         console.print(f"[red]failed[/]  {task.title}: ", end="")
         console.print(failure.sentence, markup=False, highlight=False)
+
+    def lost(self, task: Task, reason: str) -> None:
+        """A line with the reason; the bar waits."""
+        console = self.progress.console
+        console.print(f"[yellow]again[/]   {task.title}: ", end="")
+        console.print(reason, markup=False, highlight=False)
+        if task.id in self._bars:
+            detail = "waiting for another machine"
+            self.progress.update(self._bars[task.id], completed=0.0, detail=detail)
 
     def tick(self) -> None:
         """Refresh the summary."""

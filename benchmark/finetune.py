@@ -19,6 +19,7 @@ from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
 from benchmark.losses import heatmap_loss
 from benchmark.optimiser import Schedule
+from benchmark.parallel import ensure_shareable
 from benchmark.prepared import PreparedDataset
 from benchmark.progress import Listener, Progress, silent
 from benchmark.seeding import stream_seed
@@ -130,6 +131,7 @@ def finetune(
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 
     detector.train()
+    ensure_shareable(detector, protocol.batch_size)
     best = _BestWeights(detector, steps, validate) if validate is not None else None
     keeper = None
     if checkpoint is not None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from benchmark.parallel import average_gradients
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -68,6 +70,7 @@ class Update:
         rate = self._schedule.learning_rate * self._schedule.factor(step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        average_gradients(self._trained)
         torch.nn.utils.clip_grad_norm_(
             self._trained, self._schedule.gradient_clip, foreach=self._at_once
         )

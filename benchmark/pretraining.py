@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from benchmark.environment import peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.grid import PretrainingSpec
 from benchmark.operations import peak_flops
+from benchmark.parallel import leads
 from benchmark.plugins import Method, Part
 from benchmark.prepared import load_prepared
 from benchmark.probing import probe
@@ -44,6 +46,7 @@ class Machine:
         workers: Workers on this machine, this one included.
         gpu_workers: Workers on this GPU, this one included.
         powercap: The folder in which Linux counts the energy of the CPU.
+        devices: Processes at one training, each with a device.
         startup_seconds: From the start of the worker to that of its work.
         checkpoint_seconds: Between two checkpoints of a training.
     """
@@ -53,11 +56,14 @@ class Machine:
     workers: int = 1
     gpu_workers: int = 1
     powercap: Path = POWERCAP
+    devices: int = 1
     startup_seconds: float = 0.0
     checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def energy_meter(self) -> EnergyMeter:
-        """A meter for the device of this worker."""
+        """A meter for the device of this worker; of several devices it would tell a part."""
+        if self.devices > 1:
+            return EnergyMeter(powercap=Path(os.devnull))
         gpu = None
         if self.device.type == "cuda":
             gpu = f"GPU-{torch.cuda.get_device_properties(self.device).uuid}"
@@ -124,7 +130,8 @@ def run_pretraining(
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
         record = _record(spec, trainer, machine, seconds, meter, stopwatch)
         write_record(folder / "pretraining.json", record)
-    checkpoint.unlink(missing_ok=True)
+    if leads():
+        checkpoint.unlink(missing_ok=True)
     return record
 
 

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -16,8 +15,7 @@ from rich.table import Table
 from benchmark.config import RunConfig
 from benchmark.display import RichDisplay, human_seconds, make_display, ranges
 from benchmark.engines.base import Outcome
-from benchmark.engines.limits import Limits
-from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
+from benchmark.engines.choosing import Choice, choose_engine
 from benchmark.errors import BenchmarkError, StoreUnwritableError
 from benchmark.estimates import Estimator
 from benchmark.housekeeping import tidy
@@ -43,14 +41,14 @@ def run(config: RunConfig, console: Console) -> int:
     store = Store(config.output, config.lease_seconds)
     store.ensure_writable()
     plan = make_plan(config)
-    settings = _settings(config)
+    choice = choose_engine(config)
     tidied = tidy(store)
-    work = outstanding(plan, store, config.preset, settings.workers, mend=True, retry=config.retry)
+    work = outstanding(plan, store, config.preset, choice.decoders, mend=True, retry=config.retry)
     for note in (*plan.notes, *tidied, *work.notes, *_margin_notes(store, config.margin, work)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     outcome = Outcome()
     if work.tasks:
-        outcome = _compute(store, plan, work, settings, config, console)
+        outcome = _compute(store, plan, work, choice, config, console)
     for failure in outcome.bad_input:
         console.print(f"error: {failure.sentence}", markup=False, highlight=False, soft_wrap=True)
     _render(store, plan, console, bool(work.tasks))
@@ -86,21 +84,6 @@ def _summary(plan: Plan, store: Store, work: Work, outcome: Outcome) -> str:
     return ", ".join(parts)
 
 
-def _settings(config: RunConfig) -> LocalSettings:
-    settings = local_settings(
-        config.workers,
-        config.threads,
-        config.device,
-        config.protocol.precision,
-        config.plugins,
-    )
-    return replace(
-        settings,
-        limits=Limits(config.time_limit, config.silence_limit, config.memory_limit),
-        checkpoint_seconds=config.checkpoint_seconds,
-    )
-
-
 def _margin_notes(store: Store, margin: float | None, work: Work) -> Iterator[str]:
     """What is said of a margin that is new to a store with results in it."""
     declared = [run.margin for run in store.runs() if run.margin is not None]
@@ -119,14 +102,13 @@ def _compute(
     store: Store,
     plan: Plan,
     work: Work,
-    settings: LocalSettings,
+    choice: Choice,
     config: RunConfig,
     console: Console,
 ) -> Outcome:
     to_do = sum(task.kind == "cell" for task in work.tasks)
     console.print(
-        f"{to_do} of {len(plan.cells)} cells to compute on {settings.workers} workers with "
-        f"{settings.threads} thread{'s' * (settings.threads > 1)} each, into {store.root}",
+        f"{to_do} of {len(plan.cells)} cells to compute on {choice.place}, into {store.root}",
         highlight=False,
         soft_wrap=True,
     )
@@ -136,16 +118,17 @@ def _compute(
         command=("python", "-m", "benchmark", *sys.argv[1:]),
         preset=config.preset,
         cells=tuple(cell.key for cell in plan.cells),
-        workers=settings.workers,
+        engine=config.engine,
+        workers=choice.workers,
         margin=config.margin,
     )
     path = store.root / "runs" / f"{begun.strftime('%Y%m%dT%H%M%S%fZ')}.json"
     write_record(path, record)
-    display = make_display(console, work.tasks, settings.workers)
+    display = make_display(console, work.tasks, choice.workers)
     with ExitStack() as stack:
         if isinstance(display, RichDisplay):
             stack.enter_context(display)
-        outcome = LocalEngine(store, settings, display).run(work.tasks)
+        outcome = choice.start(store, display).run(work.tasks)
     ended = datetime.now(UTC)
     change = {
         "finished": ended.isoformat(timespec="seconds"),
@@ -173,12 +156,12 @@ def dry_run(config: RunConfig, console: Console) -> int:
     """Print the cells, done, failed and to do, with an estimate of the time."""
     store = Store(config.output)
     plan = make_plan(config)
-    settings = _settings(config)
-    work = outstanding(plan, store, config.preset, settings.workers, mend=False, retry=config.retry)
+    choice = choose_engine(config)
+    work = outstanding(plan, store, config.preset, choice.decoders, mend=False, retry=config.retry)
     for note in (*plan.notes, *work.notes):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     console.print(_plan_table(plan, set(work.done), store))
-    console.print(_forecast(work, store, settings), highlight=False, soft_wrap=True)
+    console.print(_forecast(work, store, choice), highlight=False, soft_wrap=True)
     return EXIT_DONE
 
 
@@ -202,13 +185,13 @@ def _plan_table(plan: Plan, done: set[str], store: Store) -> Table:
     return table
 
 
-def _forecast(work: Work, store: Store, settings: LocalSettings) -> str:
+def _forecast(work: Work, store: Store, choice: Choice) -> str:
     if not work.tasks:
         return "Everything is done: nothing would be computed."
     kinds = [task.kind for task in work.tasks]
     cost = sum(task.cost for task in work.tasks)
     longest = max(task.cost for task in work.tasks)
-    seconds = max(cost / (settings.workers * settings.threads), longest / settings.threads)
+    seconds = max(cost / (choice.workers * choice.threads), longest / choice.threads)
     estimator = Estimator.from_store(store)
     basis = (
         f"from {estimator.measured} cells measured in this store"
@@ -218,5 +201,5 @@ def _forecast(work: Work, store: Store, settings: LocalSettings) -> str:
     return (
         f"To do: {kinds.count('cell')} cells, {kinds.count('pretrain')} pretrainings, "
         f"{kinds.count('prepare')} datasets to prepare; about {human_seconds(seconds)} on "
-        f"{settings.workers} workers ({basis})."
+        f"{choice.workers} workers ({basis})."
     )

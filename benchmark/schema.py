@@ -261,6 +261,7 @@ class EnvironmentRecord(Record):
     cores: int
     threads: int
     gpu: str | None = None
+    processes: int = Field(1, description="At one training, each with a device of its own.")
     device: str = "cpu"
     precision: str = "float32"
     bfloat16_speedup: float | None = Field(
@@ -288,6 +289,7 @@ class RunRecord(Record):
     command: tuple[str, ...] = ()
     preset: str = ""
     cells: tuple[str, ...] = ()
+    engine: str = "local"
     workers: int = 1
     margin: float | None = Field(
         None, description="The margin of practical equivalence, declared before the work began."

@@ -51,6 +51,12 @@ class Task(BaseModel):
         payload = self.payload | {"attempts": self.payload["attempts"] + 1}
         return self.model_copy(update={"payload": payload})
 
+    @property
+    def method(self) -> str | None:
+        """The method that it works for; None for the preparation of a dataset."""
+        method: dict[str, Any] | None = self.payload.get("spec", {}).get("method")
+        return None if method is None else str(method["name"])
+
 
 class Work(BaseModel):
     """What is left to do of a plan.

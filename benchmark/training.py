@@ -19,6 +19,7 @@ from benchmark.devices import autocast
 from benchmark.errors import BenchmarkError, PluginError
 from benchmark.operations import OperationCounter
 from benchmark.optimiser import Schedule, Update
+from benchmark.parallel import ensure_shareable, together
 from benchmark.progress import Listener, Progress, silent
 from benchmark.unlabelled import UnlabelledImages
 
@@ -62,6 +63,7 @@ class History:
         return float(np.mean(self.loss[-max(5, len(self.loss) // 10) :]))
 
 
+@together
 def optimise(
     loss: Callable[[int], Tensor],
     parameters: Iterable[nn.Parameter],
@@ -227,6 +229,7 @@ class Trainer:
         batches = images.batches(self.batch_size, self.generator)
         self.images_seen = self.batch_size * self.steps
         network = nn.ModuleList(modules).train()
+        ensure_shareable(network, self.batch_size)
         checkpoint = self._checkpoint_of(network, batches, keeps)
         try:
             self.history = optimise(

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,14 +39,20 @@ from benchmark.progress import TRAINING_STAGES, Progress
 from benchmark.schema import Failure, Fault
 from benchmark.store import Store
 from benchmark.tasks import FOLDER, Task
+from benchmark.team import Followers, FollowerStore, follower_rank
 from benchmark.write_guard import WriteGuard
+
+# How long a worker whose parent is gone has to keep the state of its training.
+LEAVE_SECONDS = 30.0
 
 
 class Order(BaseModel):
     """A task and the circumstances in which to do it.
 
     Those that share the machine, ``workers``, and its GPU, ``gpu_workers``, share the energy.
-    ``overdue`` is the token of a holder whose lease on this work has run out.
+    ``overdue`` is the token of a holder whose lease on this work has run out. With a ``lifeline``,
+    standard input stays open, and the worker ends when its parent closes it. More than one of
+    ``devices`` means as many processes at one training.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +69,8 @@ class Order(BaseModel):
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     lease_seconds: float = LEASE_SECONDS
     overdue: str = ""
+    lifeline: bool = False
+    devices: int = 1
 
 
 class _Reporter:
@@ -102,10 +113,13 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
     from benchmark.environment import describe
     from benchmark.precision import settled_precision
     from benchmark.pretraining import Machine
+    from benchmark.team import join_team
 
     torch.set_num_threads(order.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     device = resolve_device(order.device)
+    if order.devices > 1:
+        device = join_team(order.devices, device)
     speedup = None
     if order.precision == "auto" and device.type == "cpu":
         settled = settled_precision(store, order.threads)
@@ -115,7 +129,13 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     name = str(precision).removeprefix("torch.")
     environment = describe(
-        device.type, name, order.threads, gpu, order.git_revision, bfloat16_speedup=speedup
+        device.type,
+        name,
+        order.threads,
+        gpu,
+        order.git_revision,
+        bfloat16_speedup=speedup,
+        processes=order.devices,
     )
     store.write_environment(environment)
     return Machine(
@@ -123,6 +143,7 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
         environment.id,
         order.workers,
         order.gpu_workers,
+        devices=order.devices,
         checkpoint_seconds=order.checkpoint_seconds,
         startup_seconds=time.perf_counter() - begun,
     )
@@ -198,8 +219,12 @@ def main() -> int:
     begun = time.perf_counter() - process_age()
     interruption.listen_to_signals()
     order = Order.model_validate_json(sys.stdin.readline())
+    if order.lifeline:
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
     # Everything that libraries print goes to the log; the pipe to the parent is ours alone.
-    store = Store(order.store, order.lease_seconds)
+    # Only the first process of a training writes.
+    kind = FollowerStore if follower_rank() else Store
+    store = kind(order.store, order.lease_seconds)
     reporter = _Reporter(os.fdopen(os.dup(1), "w", encoding="utf-8"), store)
     with LogCapture() as log:
         event, values = _outcome(order, store, reporter, log, begun)
@@ -222,7 +247,8 @@ def _outcome(
                 return "done", {}
             with WriteGuard(store.root, kind, task.key) as guard:
                 store.finish = lambda folder: _finish(folder, guard, log)
-                _do(order, store, reporter, begun)
+                with _team_of(order, reporter):
+                    _do(order, store, reporter, begun)
         return "done", {}
     except WorkInterrupted:
         return "interrupted", {}
@@ -239,6 +265,37 @@ def _outcome(
             "stops_run": isinstance(error, StoreUnwritableError),
             "log": log.text(),
         }
+
+
+@contextmanager
+def _team_of(order: Order, reporter: _Reporter) -> Iterator[None]:
+    """Start the other processes of a training, where this is the first of several."""
+    if order.devices == 1 or order.task.kind == "prepare" or follower_rank():
+        yield
+        return
+
+    def died(sentence: str) -> None:
+        failure = Failure(sentence=sentence, type="WorkerDied", fault="machine")
+        told = failure.model_dump()
+        reporter.send("failed", failure=told, bad_input=False, stops_run=False, log="")
+        os._exit(3)
+
+    told = order.model_copy(update={"lifeline": True})
+    followers = Followers(told.model_dump_json(), order.devices, died)
+    try:
+        yield
+    finally:
+        followers.stop()
+
+
+def _leave_with_parent() -> None:
+    """Wait until nobody holds the other end of standard input, and leave the work in good order."""
+    # Not through sys.stdin, whose lock a thread that waits would keep from the interpreter's end.
+    while os.read(0, 1):
+        pass
+    interruption.request()
+    time.sleep(LEAVE_SECONDS)
+    os._exit(1)
 
 
 def _finish(folder: Path, guard: WriteGuard, log: LogCapture) -> None:

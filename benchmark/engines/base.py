@@ -66,6 +66,13 @@ class Silent:
         """Nothing to show."""
 
 
+class Engine(Protocol):
+    """Does the tasks of a run, wherever that may be."""
+
+    def run(self, tasks: tuple[Task, ...]) -> Outcome:
+        """Do all tasks as their needs allow; a failure costs only what needs the task."""
+
+
 @dataclass
 class Outcome:
     """How a run ended.

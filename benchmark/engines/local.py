@@ -19,6 +19,7 @@ from benchmark.engines.base import Display, Outcome
 from benchmark.engines.interrupting import Interrupting
 from benchmark.engines.limits import Limits, Watchdog, death, no_memory_left
 from benchmark.environment import cores, git_revision
+from benchmark.errors import UsageError
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
@@ -40,10 +41,12 @@ class LocalSettings:
             bit-identical for one thread count only.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: The protocol's setting, for the environment record.
-        gpus: Ids of the GPUs that workers are pinned to, in turn; empty on a CPU.
+        gpus: Ids of the GPUs that workers are pinned to, in turn; empty on a CPU. Where a training
+            has several, an entry names as many.
         plugins: Files with further plugins.
         limits: What a worker may take.
         checkpoint_seconds: Between two checkpoints of a training.
+        devices: Processes at one training.
     """
 
     workers: int
@@ -54,6 +57,7 @@ class LocalSettings:
     plugins: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=Limits)
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    devices: int = 1
 
 
 def local_settings(
@@ -62,18 +66,36 @@ def local_settings(
     device: str,
     precision: str = "auto",
     plugins: tuple[Path, ...] = (),
+    devices: int = 1,
 ) -> LocalSettings:
-    """Fill in what the user left open: a worker a GPU, else a worker a core."""
-    gpus = visible_gpus() if device != "cpu" else ()
-    count = workers or (len(gpus) if gpus else min(cores(), MOST_WORKERS))
+    """Fill in what the user left open: a worker a GPU, else a worker a core.
+
+    Raises:
+        UsageError: A training is to have more GPUs than there are.
+    """
+    gpus = grouped(visible_gpus() if device != "cpu" else (), devices)
+    count = workers or (len(gpus) if gpus else max(1, min(cores(), MOST_WORKERS) // devices))
     return LocalSettings(
         workers=count,
-        threads=threads or max(1, cores() // count),
+        threads=threads or max(1, cores() // (count * devices)),
         device=device,
         precision=precision,
         gpus=gpus,
         plugins=plugins,
+        devices=devices,
     )
+
+
+def grouped(gpus: tuple[str, ...], devices: int) -> tuple[str, ...]:
+    """The GPUs in groups of as many as a training has; what is left over stays idle.
+
+    Raises:
+        UsageError: They do not make one group.
+    """
+    if gpus and len(gpus) < devices:
+        raise UsageError(f"--devices {devices}: this machine has {len(gpus)} GPUs; ask for fewer")
+    count = len(gpus) // devices
+    return tuple(",".join(gpus[n * devices : (n + 1) * devices]) for n in range(count))
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -236,6 +258,7 @@ class LocalEngine:
             checkpoint_seconds=settings.checkpoint_seconds,
             lease_seconds=self.store.leases.seconds,
             overdue=overdue,
+            devices=settings.devices,
         )
         environment = os.environ | {
             "OMP_NUM_THREADS": str(settings.threads),
