@@ -49,6 +49,8 @@ class Cluster:
                 "--engine ray needs Ray: pip install 'fewshot-landmark-benchmark[ray]'"
             ) from error
         self._ray: Any = ray
+        if ray.is_initialized():
+            ray.shutdown()
         try:
             ray.init(
                 address=address,
