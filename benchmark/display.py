@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmark.progress import Progress as WorkerProgress
@@ -167,11 +168,6 @@ class PlainDisplay(_Counting):
         self._latest.pop(task.id, None)
         self._say(f"failed  {task.title}: {failure.sentence}")
 
-    def lost(self, task: Task, reason: str) -> None:
-        """One line."""
-        self._latest[task.id] = f"{task.title}: waiting for another machine"
-        self._say(f"again   {task.title}: {reason}")
-
     def tick(self) -> None:
         """Say now and then what is going on."""
         if time.monotonic() - self._spoken > PLAIN_SECONDS and self._latest:
@@ -209,7 +205,9 @@ class RichDisplay(_Counting):
     def started(self, task: Task) -> None:
         """Add a bar."""
         self.time_left.started(task)
-        self._bars[task.id] = self.progress.add_task(task.title, total=1.0, detail="starting")
+        self._bars[task.id] = self.progress.add_task(
+            escape(task.title), total=1.0, detail="starting"
+        )
 
     def progressed(self, task: Task, progress: WorkerProgress) -> None:
         """Move the bar."""
@@ -225,12 +223,13 @@ class RichDisplay(_Counting):
         """Replace the bar by a line."""
         self._end(task, failed=False)
         self.progress.remove_task(self._bars.pop(task.id))
-        self.progress.console.print(f"[green]done[/]    {task.title} in {human_seconds(seconds)}")
+        title = escape(task.title)
+        self.progress.console.print(f"[green]done[/]    {title} in {human_seconds(seconds)}")
 
     def finished_elsewhere(self, task: Task) -> None:
         """A line."""
         self._end(task, failed=False)
-        self.progress.console.print(f"[green]done[/]    {task.title} by another run")
+        self.progress.console.print(f"[green]done[/]    {escape(task.title)} by another run")
 
     def put_back(self, task: Task) -> None:
         """Remove the bar."""
@@ -248,17 +247,8 @@ class RichDisplay(_Counting):
         if task.id in self._bars:
             self.progress.remove_task(self._bars.pop(task.id))
         console = self.progress.console
-        console.print(f"[red]failed[/]  {task.title}: ", end="")
+        console.print(f"[red]failed[/]  {escape(task.title)}: ", end="")
         console.print(failure.sentence, markup=False, highlight=False)
-
-    def lost(self, task: Task, reason: str) -> None:
-        """A line with the reason; the bar waits."""
-        console = self.progress.console
-        console.print(f"[yellow]again[/]   {task.title}: ", end="")
-        console.print(reason, markup=False, highlight=False)
-        if task.id in self._bars:
-            detail = "waiting for another machine"
-            self.progress.update(self._bars[task.id], completed=0.0, detail=detail)
 
     def tick(self) -> None:
         """Refresh the summary."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import stat
 import zipfile
 from collections.abc import Iterable
@@ -53,12 +52,15 @@ def unpack(parcel: bytes, root: Path) -> None:
         ) from error
 
 
-def ensure_harmless(entries: Iterable[zipfile.ZipInfo], most_bytes: int = MOST_BYTES) -> None:
+def ensure_harmless(
+    entries: Iterable[zipfile.ZipInfo], most_bytes: int = MOST_BYTES, most_files: int = MOST_FILES
+) -> None:
     """Refuse an archive whose entries could do harm, before anything of it is written.
 
     Args:
         entries: All entries of the archive.
         most_bytes: How much they may hold together, unpacked.
+        most_files: How many there may be.
 
     Raises:
         StoreError: The sentence names the entry.
@@ -76,19 +78,9 @@ def ensure_harmless(entries: Iterable[zipfile.ZipInfo], most_bytes: int = MOST_B
         mode = entry.external_attr >> 16
         if entry.is_dir() or (mode and not stat.S_ISREG(mode)):
             raise StoreError(f"an archive holds {name!r}, which is no plain file: refused")
-        if total > most_bytes or len(names) >= MOST_FILES:
+        if total > most_bytes or len(names) >= most_files:
             raise StoreError(
-                f"an archive says that it holds more than {most_bytes} bytes or {MOST_FILES} "
+                f"an archive says that it holds more than {most_bytes} bytes or {most_files} "
                 "files: refused"
             )
         names.add(name)
-
-
-def plain_name(name: str) -> bool:
-    """Whether a text can be the name of a file and nothing else: no path, not hidden."""
-    return (
-        0 < len(os.fsencode(name)) <= 255
-        and not name.startswith(".")
-        and name.isprintable()
-        and not set(name) & set('/\\:*?"<>|')
-    )

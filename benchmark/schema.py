@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["done", "failed"]
 
+# Names that become parts of paths: a record of another store must not lead out of this one.
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+KeyOrNothing = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+
 # What :class:`benchmark.energy.EnergyMeter` measures, in the records of both stages.
 Joules = Annotated[
     float | None,
@@ -63,7 +68,7 @@ class AnnotatorDistance(Record):
 class DatasetRecord(Record):
     """``datasets/<key>/dataset.json``: a dataset as it was prepared at one working size."""
 
-    key: str
+    key: Key
     name: str
     title: str
     synthetic: bool
@@ -86,13 +91,13 @@ class DatasetRecord(Record):
     licence: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
     seconds: float = 0.0
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
 
 
 class Preview(Record):
     """A small picture of a test image, with the native frame that predictions refer to."""
 
-    file: str
+    file: str = Field(pattern=r"^previews/[A-Za-z0-9_-]{1,64}\.(png|jpg)$")
     width: int
     height: int
 
@@ -158,7 +163,7 @@ class Timings(Record):
 class PretrainingRecord(Record):
     """``pretrained/<key>/pretraining.json``: one pretraining, shared by all shots of a seed."""
 
-    key: str
+    key: Key
     status: Status
     spec: dict[str, Any]
     method: str
@@ -173,8 +178,8 @@ class PretrainingRecord(Record):
     peak_memory_mb: float | None = None
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
-    environment: str = ""
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    environment: KeyOrNothing = ""
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
     error: Failure | None = None
 
@@ -222,12 +227,12 @@ class Floor(Record):
 class CellRecord(Record):
     """``cells/<key>/cell.json``: one point of the grid, done or failed."""
 
-    key: str
+    key: Key
     status: Status
     spec: dict[str, Any]
     labels: CellLabels
-    dataset_key: str | None = None
-    pretraining_key: str | None = None
+    dataset_key: Key | None = None
+    pretraining_key: Key | None = None
     unit: str = ""
     metrics: CellMetrics | None = None
     floor: Floor | None = None
@@ -245,8 +250,8 @@ class CellRecord(Record):
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
     attempts: int = 1
-    environment: str = ""
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    environment: KeyOrNothing = ""
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
     error: Failure | None = None
 
@@ -254,7 +259,7 @@ class CellRecord(Record):
 class EnvironmentRecord(Record):
     """``environments/<id>.json``: the machine and the software that made a result."""
 
-    id: str
+    id: Key
     python: str
     platform: str
     cpu: str

@@ -162,7 +162,13 @@ class Store:
         path = self.root / "datasets" / dataset_key / "previews.json"
         if not path.exists():
             return {}
-        return {k: Preview.model_validate(v) for k, v in json.loads(path.read_text()).items()}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return {k: Preview.model_validate(v) for k, v in found.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            self.problems.append(f"{path} is damaged ({reason}): there are no pictures of it")
+            return {}
 
     def environments(self) -> dict[str, EnvironmentRecord]:
         """The environments by id."""
