@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +46,7 @@ class Sleeper(Method):
     family = "other"
     citation = "none"
     trains = frozenset({"encoder"})
-    pretraining_data = "pool"
+    pretraining_data = "elsewhere"
 
     def pretrain(self, backbone, images, trainer):
         Path("PLACE").write_text(str(os.getpid()))
@@ -57,11 +58,10 @@ class Nodes:
     """Three Ray nodes with a core each, on three addresses of this machine."""
 
     def __init__(self) -> None:
-        from ray.cluster_utils import Cluster as Machines
-
+        machines: Any = importlib.import_module("ray.cluster_utils")
         room: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
         head = room | {"node_ip_address": "127.0.0.2", "include_dashboard": False}
-        self.machines = Machines(initialize_head=True, head_node_args=head)
+        self.machines = machines.Cluster(initialize_head=True, head_node_args=head)
         self.others = [
             self.machines.add_node(node_ip_address=f"127.0.0.{number}", **room) for number in (3, 4)
         ]
@@ -82,9 +82,7 @@ def nodes() -> Iterator[Nodes]:
     pytest.importorskip("ray")
     found = Nodes()
     yield found
-    import ray
-
-    ray.shutdown()
+    importlib.import_module("ray").shutdown()
     found.machines.shutdown()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,8 +40,8 @@ TASK = Task(kind="pretrain", key="a" * 16, title="a pretraining", payload={"spec
 class Script:
     """Stands in for a cluster: each task that is sent gets the next list of things to say."""
 
-    def __init__(self, *scripts: list[Said | Exception], room: int = 1) -> None:
-        self.scripts, self.size = list(scripts), room
+    def __init__(self, *scripts: Sequence[Said | Exception | None], room: int = 1) -> None:
+        self.scripts, self.size = [list(script) for script in scripts], room
         self.sent: list[tuple[Assignment, Any, Resources]] = []
         self.cancelled: list[list[Any]] = []
 
@@ -104,7 +105,7 @@ def run(
 
 def test_a_task_whose_node_is_lost_is_begun_again(tmp_path: Path) -> None:
     lost = [started("one"), NodeLostError("node 1 is dead")]
-    assert run(tmp_path, Script([*lost], [None], [started("two"), DONE])) == []
+    assert run(tmp_path, Script(lost, [None], [started("two"), DONE])) == []
 
 
 def test_one_that_loses_every_node_fails_in_the_end(tmp_path: Path) -> None:
@@ -181,8 +182,8 @@ def test_resources_of_a_method_lie_over_those_of_all() -> None:
 
 def assignment(tmp_path: Path, **changes: Any) -> Assignment:
     order = Order(task=TASK, store=tmp_path, device="cpu", precision="float32", threads=1)
-    values = {"order": order.model_dump_json(), "code": code_digest(), "mark": "mark", "gpus": 0}
-    return Assignment(**(values | {"limits": Limits()} | changes))
+    plain = Assignment(order.model_dump_json(), code_digest(), "mark", 0, Limits())
+    return replace(plain, **changes)
 
 
 def test_a_node_with_other_code_does_nothing_and_says_where_it_lies(tmp_path: Path) -> None:
