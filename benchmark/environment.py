@@ -96,6 +96,7 @@ def describe(
     revision: str | None,
     *,
     bfloat16_speedup: float | None = None,
+    processes: int = 1,
 ) -> EnvironmentRecord:
     """The record of this machine; its id follows from its content."""
     content = {
@@ -111,6 +112,8 @@ def describe(
         "git_revision": revision,
         "packages": package_versions(),
     }
+    if processes > 1:
+        content["processes"] = processes
     return EnvironmentRecord.model_validate({"id": key_of(content), **content})
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from benchmark.parallel import average_gradients
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -79,6 +81,7 @@ class Update:
 
     def apply(self) -> None:
         """Update the weights at the rate that was set; nothing is read back from the device."""
+        average_gradients(self._trained)
         torch.nn.utils.clip_grad_norm_(self._trained, self._clip, foreach=self._at_once)
         self.optimiser.step()
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmark.accounting import uncounted
 from benchmark.errors import BenchmarkError
+from benchmark.parallel import in_team
 
 WARM_UP = 3
 """Calls before the recording: libraries choose kernels in them, and optimisers make their state."""
@@ -40,6 +41,8 @@ class Recorder:
         """The function, recorded where that is possible, else as it is."""
         if self.device is None or self.device.type != "cuda" or os.environ.get(SWITCH) == "0":
             return function
+        if in_team():
+            return function  # Messages between processes are not recorded.
         return Recorded(function, self.generators)
 
 

@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["done", "failed"]
 
+# Names that become parts of paths: a record of another store must not lead out of this one.
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+KeyOrNothing = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+
 # What :class:`benchmark.energy.EnergyMeter` measures, in the records of both stages.
 Joules = Annotated[
     float | None,
@@ -25,12 +30,20 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+Fault = Literal["method", "machine", "input"]
+
+
 class Failure(Record):
     """Why something failed: the sentence for the user and the traceback for the developer."""
 
     sentence: str
     type: str = "Error"
     traceback: str = ""
+    fault: Fault | None = Field(
+        None,
+        description="What has to change before another attempt can end otherwise: the method, the "
+        "machine, or the user's files; None in records of older versions.",
+    )
 
 
 class Leak(Record):
@@ -55,7 +68,7 @@ class AnnotatorDistance(Record):
 class DatasetRecord(Record):
     """``datasets/<key>/dataset.json``: a dataset as it was prepared at one working size."""
 
-    key: str
+    key: Key
     name: str
     title: str
     synthetic: bool
@@ -78,13 +91,13 @@ class DatasetRecord(Record):
     licence: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
     seconds: float = 0.0
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
 
 
 class Preview(Record):
     """A small picture of a test image, with the native frame that predictions refer to."""
 
-    file: str
+    file: str = Field(pattern=r"^previews/[A-Za-z0-9_-]{1,64}\.(png|jpg)$")
     width: int
     height: int
 
@@ -153,7 +166,7 @@ class Timings(Record):
 class PretrainingRecord(Record):
     """``pretrained/<key>/pretraining.json``: one pretraining, shared by all shots of a seed."""
 
-    key: str
+    key: Key
     status: Status
     spec: dict[str, Any]
     method: str
@@ -171,8 +184,8 @@ class PretrainingRecord(Record):
     )
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
-    environment: str = ""
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    environment: KeyOrNothing = ""
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
     error: Failure | None = None
 
@@ -220,12 +233,12 @@ class Floor(Record):
 class CellRecord(Record):
     """``cells/<key>/cell.json``: one point of the grid, done or failed."""
 
-    key: str
+    key: Key
     status: Status
     spec: dict[str, Any]
     labels: CellLabels
-    dataset_key: str | None = None
-    pretraining_key: str | None = None
+    dataset_key: Key | None = None
+    pretraining_key: Key | None = None
     unit: str = ""
     metrics: CellMetrics | None = None
     floor: Floor | None = None
@@ -246,8 +259,8 @@ class CellRecord(Record):
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
     attempts: int = 1
-    environment: str = ""
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    environment: KeyOrNothing = ""
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
     error: Failure | None = None
 
@@ -255,13 +268,14 @@ class CellRecord(Record):
 class EnvironmentRecord(Record):
     """``environments/<id>.json``: the machine and the software that made a result."""
 
-    id: str
+    id: Key
     python: str
     platform: str
     cpu: str
     cores: int
     threads: int
     gpu: str | None = None
+    processes: int = Field(1, description="At one training, each with a device of its own.")
     device: str = "cpu"
     precision: str = "float32"
     bfloat16_speedup: float | None = Field(
@@ -269,6 +283,16 @@ class EnvironmentRecord(Record):
     )
     git_revision: str | None = None
     packages: dict[str, str] = Field(default_factory=dict)
+
+
+class LeaseRecord(Record):
+    """The first line of ``leases/<kind>-<key>.<generation>``: who is at work on something."""
+
+    token: str
+    owner: str = Field(description="Machine, process id and start, for that machine to ask.")
+    host: str = ""
+    since: str = ""
+    title: str = ""
 
 
 class RunRecord(Record):
@@ -279,6 +303,7 @@ class RunRecord(Record):
     command: tuple[str, ...] = ()
     preset: str = ""
     cells: tuple[str, ...] = ()
+    engine: str = "local"
     workers: int = 1
     margin: float | None = Field(
         None, description="The margin of practical equivalence, declared before the work began."

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from benchmark.accounting import counted, running
 from benchmark.checkpoints import Checkpoint, ModuleState, OptimiserState, RandomState, Stateful
+from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import autocast
 from benchmark.errors import BenchmarkError, PluginError
 from benchmark.operations import OperationCounter
 from benchmark.optimiser import Schedule, Update
+from benchmark.parallel import ensure_shareable, together
 from benchmark.progress import Listener, Progress, silent
 from benchmark.recording import Recorder
 from benchmark.unlabelled import UnlabelledImages
@@ -31,10 +33,11 @@ class DivergedError(BenchmarkError):
 
 @dataclass
 class History:
-    """Loss and learning rate by step."""
+    """Loss and learning rate by step, and the seconds before an interruption."""
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    earlier_seconds: float = field(default=0.0, compare=False)
 
     def write(self, path: Path) -> None:
         """Write as parquet with the columns step, loss, learning_rate."""
@@ -61,6 +64,7 @@ class History:
         return float(np.mean(self.loss[-max(5, len(self.loss) // 10) :]))
 
 
+@together
 def optimise(
     loss: Callable[..., Tensor],
     parameters: Iterable[nn.Parameter],
@@ -90,6 +94,7 @@ def optimise(
         checkpoint.parts |= {"optimiser": OptimiserState(update.optimiser), "history": history}
         with counted("checkpoint"):
             done = checkpoint.resume()
+        history.earlier_seconds = checkpoint.earlier_seconds
 
     def passes(*batch: Tensor) -> Tensor:
         with autocast(device, precision):
@@ -187,7 +192,7 @@ class Trainer:
         folder: Path,
         listener: Listener = silent,
         checkpoint: Path | None = None,
-        checkpoint_seconds: float = 60.0,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
         recordable: bool = False,
     ) -> None:
         self.steps = steps
@@ -238,6 +243,7 @@ class Trainer:
         batches = images.batches(self.batch_size, self.generator)
         self.images_seen = self.batch_size * self.steps
         network = nn.ModuleList(modules).train()
+        ensure_shareable(network, self.batch_size)
         checkpoint = self._checkpoint_of(network, batches, keeps)
         try:
             self.history = optimise(
@@ -259,8 +265,7 @@ class Trainer:
                 f"{self.device}: lower pretraining.comparison_batch_size or "
                 "pretraining.batch_size; smaller batches that are added up compare fewer images"
             ) from error
-        if checkpoint is not None:
-            self.earlier_seconds = checkpoint.earlier_seconds
+        self.earlier_seconds = self.history.earlier_seconds
         self.note(
             batch_size=self.batch_size,
             loss_first=self.history.first(),
