@@ -309,3 +309,6 @@ class RunRecord(Record):
         None, description="The margin of practical equivalence, declared before the work began."
     )
     seconds: float = 0.0
+    idle: float | None = Field(
+        None, description="Share of the workers' time in which they had no task; None: not known."
+    )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmark.config import Retry
 from benchmark.errors import StoreError
-from benchmark.estimates import Estimator
+from benchmark.estimates import Estimator, cell_fills_gpu, pretraining_fills_gpu
 from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
 from benchmark.store import Store, file_sha256
@@ -28,6 +28,7 @@ class Task(BaseModel):
         needs: Ids of the tasks that must be done before.
         cost: Expected seconds on one core.
         payload: What the worker needs, as JSON.
+        fills_gpu: Whether it leaves nothing of a GPU for another task.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,6 +39,7 @@ class Task(BaseModel):
     needs: tuple[str, ...] = ()
     cost: float = 1.0
     payload: dict[str, Any] = {}
+    fills_gpu: bool = False
 
     @property
     def id(self) -> str:
@@ -156,6 +158,7 @@ def _tasks_of(
                 title=f"pretrain {where}{cell.labels.method} {cell.labels.backbone}{seed}",
                 needs=(f"prepare/{dataset.key}",) if own else (),
                 cost=estimator.pretraining(pretraining),
+                fills_gpu=own and pretraining_fills_gpu(pretraining),
                 payload={"spec": pretraining.model_dump(mode="json")},
             )
         )
@@ -176,6 +179,7 @@ def _cell_task(
         f"{labels.shots} shots seed {labels.seed}",
         needs=tuple(need for need in needs if need in known),
         cost=estimator.cell(cell.spec),
+        fills_gpu=cell_fills_gpu(cell.spec),
         payload={
             "spec": cell.spec.model_dump(mode="json"),
             "labels": labels.model_dump(mode="json"),
