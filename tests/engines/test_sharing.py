@@ -118,8 +118,8 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
 def test_a_run_that_sleeps_longer_than_its_lease_writes_nothing_when_it_wakes(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    asked = ("--set", "protocol.steps=80", "--set", "lease_seconds=2", "--shots", "5")
-    asked += ("--set", "checkpoint_seconds=0", "--workers", "1")
+    settings = ("protocol.steps=80", "lease_seconds=2", "checkpoint_seconds=0")
+    asked = ("--shots", "5", "--workers", "1", *(f"--set={setting}" for setting in settings))
     store = Store(tmp_path)
     with running(command_line, tmp_path, *asked) as sleeper:
         wait_for_training(store)
