@@ -17,6 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from benchmark.devices import autocast
 from benchmark.errors import DeviceMemoryError
+from benchmark.parallel import in_team
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,12 @@ class Passes:
 
     def _divide(self, batch: tuple[Tensor, ...], error: torch.OutOfMemoryError) -> None:
         images = len(batch[0]) if batch else 0
+        if in_team():
+            # The others would wait for passes that never come.
+            raise DeviceMemoryError(
+                f"the share of a batch of {images} images does not fit into the memory of "
+                f"{self._device}: {self._division.obstacle}, or give the training more --devices"
+            ) from error
         if self._division.weight is None or self.parts >= images:
             least = "even one by one, " if self.parts >= images > 1 else ""
             raise DeviceMemoryError(
