@@ -128,7 +128,11 @@ def _compute(
     with ExitStack() as stack:
         if isinstance(display, RichDisplay):
             stack.enter_context(display)
-        outcome = choice.start(store, display).run(work.tasks)
+        try:
+            outcome = choice.start(store, display).run(work.tasks)
+        except KeyboardInterrupt:
+            display.told("interrupted: what is finished is kept; run again to go on")
+            raise
     ended = datetime.now(UTC)
     seconds = (ended - begun).total_seconds()
     change = {

@@ -252,6 +252,9 @@ class CellRecord(Record):
     images_seen: int = Field(
         0, description="Labelled images drawn in the fine-tuning, repeats counted."
     )
+    micro_batches: int = Field(
+        1, description="Parts in which a batch went through at the end, where memory was short."
+    )
     peak_memory_mb: float | None = None
     peak_gpu_memory_mb: float | None = Field(
         None, description="Largest allocation of this worker on its GPU; None without one."
