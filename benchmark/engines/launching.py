@@ -8,7 +8,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -155,7 +155,9 @@ class _Watched:
         return self.process.pid
 
 
-def at_work(order: Order, variables: Mapping[str, str], limits: Limits) -> Iterator[str]:
+def at_work(
+    order: Order, variables: Mapping[str, str], limits: Limits
+) -> Generator[str, None, None]:
     """Do an order in a process of its own, and pass on what it says, the end in any case.
 
     Whoever closes this lets the worker keep the state of its training first.
