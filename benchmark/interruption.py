@@ -33,8 +33,12 @@ def leave_if_requested() -> None:
 
 
 def listen_to_signals() -> None:
-    """Take SIGTERM for a request; SIGINT reaches a whole terminal, and is the parent's alone."""
+    """Take SIGTERM for a request; SIGINT reaches a whole terminal, and is the parent's alone.
+
+    So are SIGUSR1 and SIGUSR2, which queues send to all processes of a job before they end it.
+    """
     global _requested
     _requested = False
-    signal.signal(signal.SIGTERM, lambda *_: request())
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, lambda *_: request())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
