@@ -16,10 +16,11 @@ from typing import Any, Literal
 import benchmark
 from benchmark.engines.agenda import Agenda
 from benchmark.engines.limits import Limits, Watchdog, death
+from benchmark.interruption import LEAVE_SECONDS
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.tasks import Task
-from benchmark.worker import LEAVE_SECONDS, Order
+from benchmark.worker import Order
 
 # Between two reports of progress that go over a network.
 REPORT_SECONDS = 1.0
