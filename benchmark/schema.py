@@ -6,12 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Status = Literal["done", "failed"]
+from benchmark.checked_names import FileName, Key, KeyOrNothing, PreviewName
 
-# Names that become parts of paths: a record of another store must not lead out of this one.
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-KeyOrNothing = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+Status = Literal["done", "failed"]
 
 # What :class:`benchmark.energy.EnergyMeter` measures, in the records of both stages.
 Joules = Annotated[
@@ -97,7 +94,7 @@ class DatasetRecord(Record):
 class Preview(Record):
     """A small picture of a test image, with the native frame that predictions refer to."""
 
-    file: str = Field(pattern=r"^previews/[A-Za-z0-9_-]{1,64}\.(png|jpg)$")
+    file: PreviewName
     width: int
     height: int
 
@@ -286,16 +283,6 @@ class EnvironmentRecord(Record):
     )
     git_revision: str | None = None
     packages: dict[str, str] = Field(default_factory=dict)
-
-
-class LeaseRecord(Record):
-    """The first line of ``leases/<kind>-<key>.<generation>``: who is at work on something."""
-
-    token: str
-    owner: str = Field(description="Machine, process id and start, for that machine to ask.")
-    host: str = ""
-    since: str = ""
-    title: str = ""
 
 
 class RunRecord(Record):

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,11 +37,8 @@ from benchmark.progress import TRAINING_STAGES, Progress
 from benchmark.schema import Failure, Fault
 from benchmark.store import Store
 from benchmark.tasks import FOLDER, Task
-from benchmark.team import Followers, FollowerStore, follower_rank
+from benchmark.team import FollowerStore, followed, follower_rank
 from benchmark.write_guard import WriteGuard
-
-# How long a worker whose parent is gone has to keep the state of its training.
-LEAVE_SECONDS = 30.0
 
 
 class Order(BaseModel):
@@ -222,7 +217,7 @@ def main() -> int:
     interruption.listen_to_signals()
     order = Order.model_validate_json(sys.stdin.readline())
     if order.lifeline:
-        threading.Thread(target=_leave_with_parent, daemon=True).start()
+        interruption.leave_with_parent()
     # Everything that libraries print goes to the log; the pipe to the parent is ours alone.
     # Only the first process of a training writes.
     kind = FollowerStore if follower_rank() else Store
@@ -269,35 +264,18 @@ def _outcome(
         }
 
 
-@contextmanager
-def _team_of(order: Order, reporter: _Reporter) -> Iterator[None]:
+def _team_of(order: Order, reporter: _Reporter) -> AbstractContextManager[None]:
     """Start the other processes of a training, where this is the first of several."""
     if order.devices == 1 or order.task.kind == "prepare" or follower_rank():
-        yield
-        return
+        return nullcontext()
 
-    def died(sentence: str) -> None:
-        failure = Failure(sentence=sentence, type="WorkerDied", fault="machine")
+    def died(failure: Failure) -> None:
         told = failure.model_dump()
         reporter.send("failed", failure=told, bad_input=False, stops_run=False, log="")
         os._exit(3)
 
     told = order.model_copy(update={"lifeline": True})
-    followers = Followers(told.model_dump_json(), order.devices, died)
-    try:
-        yield
-    finally:
-        followers.stop()
-
-
-def _leave_with_parent() -> None:
-    """Wait until nobody holds the other end of standard input, and leave the work in good order."""
-    # Not through sys.stdin, whose lock a thread that waits would keep from the interpreter's end.
-    while os.read(0, 1):
-        pass
-    interruption.request()
-    time.sleep(LEAVE_SECONDS)
-    os._exit(1)
+    return followed(told.model_dump_json(), order.devices, died)
 
 
 def _finish(folder: Path, guard: WriteGuard, log: LogCapture) -> None:

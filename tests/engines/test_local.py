@@ -16,7 +16,8 @@ import torch
 from rich.console import Console
 
 from benchmark.display import PlainDisplay
-from benchmark.engines.local import LocalEngine, LocalSettings, workers_on_gpu
+from benchmark.engines.gpus import workers_on_gpu
+from benchmark.engines.local import LocalEngine, LocalSettings
 from benchmark.store import Store
 from benchmark.tasks import Task
 from benchmark.worker import Order, _machine
