@@ -5,7 +5,7 @@
 ``compiled`` is the network through ``torch.compile``; its warm-up is told apart. ``stacked`` trains
 the networks of several seeds in one batch of models (``torch.func.stack_module_state`` and
 ``vmap``), and is compared with as many steps one after the other. Both say how far their gradients
-are from those of the loop.
+are from those of the loop. On a GPU each way is there once more, recorded as a CUDA graph.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmark.backbones.base import Detector
 from benchmark.devices import autocast, resolve_device, resolve_precision
 from benchmark.heatmaps import valid_landmarks
 from benchmark.losses import softmax_loss
+from benchmark.recording import WARM_UP, Recorded
 from benchmark.weights import initial_backbone
 from benchmarks.workload import LANDMARKS, SHOTS_BATCH, SIZE, UNET, batch, parsed
 
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--backbone", default=UNET)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--ways", default="compiled,stacked", help="beside the loop")
     asked = parser.parse_args()
     device = resolve_device(asked.device)
     precision = resolve_precision("auto", device)
@@ -106,20 +108,32 @@ def main() -> None:
         return softmax_loss(maps.float(), points, valid_landmarks(points, SIZE))
 
     models = networks(asked.networks, asked.backbone, device)
-    ways = {
-        "the loop": one_by_one(list(models), loss, images),
-        "compiled": one_by_one([torch.compile(m) for m in models], loss, images),  # type: ignore[misc]
-        "stacked": stacked(models, loss, images),
-    }
-    with autocast(device, precision):
-        warm = {name: seconds(way, device) for name, way in ways.items()}
-        spent: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(asked.rounds):
-            for name, way in ways.items():
-                spent[name].append(seconds(way, device))
-        reference = ways["the loop"]()
-        reference = [{name: g.clone() for name, g in found.items()} for found in reference]
-        differences = {name: apart(reference, way()) for name, way in ways.items()}
+
+    def within(way: Way) -> Way:
+        def step() -> list[Gradients]:
+            with autocast(device, precision):
+                return way()
+
+        return step
+
+    ways = {"the loop": within(one_by_one(list(models), loss, images))}
+    if "compiled" in asked.ways:
+        compiled = [torch.compile(m) for m in models]
+        ways["compiled"] = within(one_by_one(compiled, loss, images))  # type: ignore[arg-type]
+    if "stacked" in asked.ways:
+        ways["stacked"] = within(stacked(models, loss, images))
+    if device.type == "cuda":
+        ways |= {f"{name}, recorded": Recorded(way) for name, way in ways.items()}
+    warm = {name: seconds(way, device) for name, way in ways.items()}
+    for way in list(ways.values()) * WARM_UP:
+        way()
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(asked.rounds):
+        for name, way in ways.items():
+            spent[name].append(seconds(way, device))
+    reference = ways["the loop"]()
+    reference = [{name: g.clone() for name, g in found.items()} for found in reference]
+    differences = {name: apart(reference, way()) for name, way in ways.items()}
     print(f"{asked.backbone}, batch {SHOTS_BATCH}, {asked.networks} networks, {precision}")
     print("| way | first, s | then, s | times as fast | gradients apart |")
     print("| --- | --: | --: | --: | --: |")
