@@ -14,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,29 @@ def stacked(models: list[Detector], loss: Callable[[Tensor], Tensor], images: Te
     return step
 
 
+def within(way: Way, device: torch.device, precision: torch.dtype) -> Way:
+    """A way under autocast."""
+
+    def step() -> list[Gradients]:
+        with autocast(device, precision):
+            return way()
+
+    return step
+
+
+def chosen(
+    names: str, models: list[Detector], loss: Callable[[Tensor], Tensor], images: Tensor
+) -> dict[str, Way]:
+    """The loop, and the ways that are asked for beside it."""
+    ways = {"the loop": one_by_one(list(models), loss, images)}
+    if "compiled" in names:
+        compiled: list[Any] = [torch.compile(model) for model in models]
+        ways["compiled"] = one_by_one(compiled, loss, images)
+    if "stacked" in names:
+        ways["stacked"] = stacked(models, loss, images)
+    return ways
+
+
 def apart(one: list[Gradients], other: list[Gradients]) -> float:
     """Largest difference of two gradients, as a share of the largest gradient."""
     largest = max(float(g.abs().max()) for found in one for g in found.values())
@@ -108,20 +132,10 @@ def main() -> None:
         return softmax_loss(maps.float(), points, valid_landmarks(points, SIZE))
 
     models = networks(asked.networks, asked.backbone, device)
-
-    def within(way: Way) -> Way:
-        def step() -> list[Gradients]:
-            with autocast(device, precision):
-                return way()
-
-        return step
-
-    ways = {"the loop": within(one_by_one(list(models), loss, images))}
-    if "compiled" in asked.ways:
-        compiled = [torch.compile(m) for m in models]
-        ways["compiled"] = within(one_by_one(compiled, loss, images))  # type: ignore[arg-type]
-    if "stacked" in asked.ways:
-        ways["stacked"] = within(stacked(models, loss, images))
+    ways = {
+        name: within(way, device, precision)
+        for name, way in chosen(asked.ways, models, loss, images).items()
+    }
     if device.type == "cuda":
         ways |= {f"{name}, recorded": Recorded(way) for name, way in ways.items()}
     warm = {name: seconds(way, device) for name, way in ways.items()}
