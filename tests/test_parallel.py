@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,13 @@ from torch import nn
 
 from benchmark import parallel
 from benchmark.backbones import parse_backbone
+from benchmark.engines.base import Silent
 from benchmark.engines.gpus import grouped
 from benchmark.errors import UsageError
+from benchmark.store import Store
 from benchmark.weights import initial_backbone
 from tests import team_training
+from tests.engines.small_grid import compute, request
 
 
 class Pair:
@@ -54,6 +58,22 @@ def test_two_processes_have_the_losses_and_gradients_of_one(repository: Path) ->
         # Biases before a normalisation have no gradient but what rounding leaves of it.
         tolerance = 1e-3 if name == "gradients" else 1e-6
         assert together[name] == pytest.approx(alone[name], rel=1e-4, abs=tolerance), name
+
+
+@pytest.mark.slow
+def test_a_cell_of_two_processes_has_the_history_of_one_and_is_written_once(
+    tmp_path: Path, repository: Path
+) -> None:
+    store, losses = Store(tmp_path), []
+    for devices in (1, 2):
+        config = request(tmp_path, repository, methods="scratch", shots="5", devices=devices)
+        assert compute(config, Silent()).failed == []
+        (cell,) = store.cells()
+        losses.append(store.history("cells", cell.key)["loss"].tolist())
+        assert store.environments()[cell.environment].processes == devices
+        shutil.rmtree(tmp_path / "cells")
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert list(tmp_path.rglob(".*")) == []
 
 
 @pytest.mark.usefixtures("of_two")

@@ -12,19 +12,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark.config import RunConfig
-from benchmark.engines.base import Engine, Outcome, Silent
-from benchmark.engines.choosing import choose_engine
+from benchmark.engines.base import Silent
 from benchmark.engines.launching import Started, parse
 from benchmark.engines.limits import Limits
 from benchmark.engines.nodes import Assignment, code_digest
 from benchmark.engines.options import Resources
 from benchmark.engines.ray_cluster import CancelledError, Cluster
 from benchmark.planning import make_plan
-from benchmark.requests import run_config
 from benchmark.store import Store
 from benchmark.tasks import Task, outstanding
 from benchmark.worker import Order
+from tests.engines.small_grid import compute, request
 
 pytestmark = pytest.mark.slow
 
@@ -86,20 +84,6 @@ def nodes() -> Iterator[Nodes]:
     found.machines.shutdown()
 
 
-def request(output: Path, repository: Path, **flags: Any) -> RunConfig:
-    """One method and its control on ten phantoms, twice fine-tuned."""
-    values = {
-        "preset": str(repository / "tests" / "conf" / "tiny.toml"),
-        "datasets": "phantom-cephalometric[train=10,test=3,size=64]",
-        "methods": "ddpm",
-        "shots": "3,5",
-        "device": "cpu",
-        "threads": 1,
-        "output": str(output),
-    }
-    return run_config(values | flags)
-
-
 class Killing(Silent):
     """Does something once three tasks have begun, and keeps what it was told."""
 
@@ -116,17 +100,6 @@ class Killing(Silent):
     def told(self, sentence: str) -> None:
         """Keep it."""
         self.sentences.append(sentence)
-
-
-def compute(config: RunConfig, display: Silent) -> Outcome:
-    """All of a grid, by the engine that the run asks for."""
-    store = Store(config.output)
-    store.ensure_writable()
-    work = outstanding(make_plan(config), store, config.preset, 1, mend=True)
-    engine: Engine = choose_engine(config).start(store, display)
-    outcome = engine.run(work.tasks)
-    assert len(outcome.done) + len(outcome.failed) == len(work.tasks)
-    return outcome
 
 
 @pytest.fixture(scope="module")
