@@ -4,10 +4,10 @@
 
 computes a grid of 24 tiny cells twice: once in peace, and once with SIGKILL for the main process,
 one of its workers, or all of them at once, at moments that the seed decides: after so many more
-training steps, or, one time in three, so many seconds after a start, while nothing is trained yet.
-What was killed is started again at once. At the end every cell must have been written exactly once, with the very
-bytes of the undisturbed run, no temporary file may be left, and at most one in twenty training
-steps may have been computed twice.
+training steps, or, one time in three, so many seconds after a start, while nothing is trained
+yet. What was killed is started again at once. At the end every cell must have been written
+exactly once, with the very bytes of the undisturbed run, no temporary file may be left, and at
+most one in twenty training steps may have been computed twice.
 """
 
 from __future__ import annotations
