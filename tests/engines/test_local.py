@@ -19,6 +19,7 @@ from benchmark.display import PlainDisplay
 from benchmark.engines.gpus import workers_on_gpu
 from benchmark.engines.limits import Limits
 from benchmark.engines.local import LocalEngine, LocalSettings
+from benchmark.engines.zygote import SWITCH
 from benchmark.store import Store, file_sha256
 from benchmark.tasks import Task
 from benchmark.worker import Order, _machine
@@ -244,6 +245,7 @@ def test_a_worker_that_sleeps_for_ever_is_stopped_and_the_others_go_on(
         return start([sys.executable, "-c", program, str(tmp_path)], **how)
 
     started: list[str] = []
+    monkeypatch.setenv(SWITCH, "0")
     monkeypatch.setattr(subprocess, "Popen", popen)
     display = PlainDisplay(Console(file=io.StringIO()), tasks, 1)
     settings = LocalSettings(1, 1, limits=limits)
