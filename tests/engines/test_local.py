@@ -245,11 +245,11 @@ def test_a_worker_that_sleeps_for_ever_is_stopped_and_the_others_go_on(
         return start([sys.executable, "-c", program, str(tmp_path)], **how)
 
     started: list[str] = []
+    display = PlainDisplay(Console(file=io.StringIO()), tasks, 1)
+    engine = LocalEngine(Store(tmp_path), LocalSettings(1, 1, limits=limits), display)
     monkeypatch.setenv(SWITCH, "0")
     monkeypatch.setattr(subprocess, "Popen", popen)
-    display = PlainDisplay(Console(file=io.StringIO()), tasks, 1)
-    settings = LocalSettings(1, 1, limits=limits)
-    outcome = LocalEngine(Store(tmp_path), settings, display).run(tasks)
+    outcome = engine.run(tasks)
     ((task, failure),) = outcome.failed
     assert task.key == key
     assert words in failure.sentence
