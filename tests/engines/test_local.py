@@ -177,6 +177,8 @@ def test_the_reason_is_in_the_cell_and_in_the_pretraining(
     cell = next(c for c in store.cells() if c.labels.method == method)
     assert cell.error is not None
     assert words in cell.error.sentence
+    assert words in _error(store.root / "cells" / cell.key)
+    assert words in (store.root / "report.html").read_text()
     record = next(p for p in store.pretrainings() if p.method == method)
     assert record.status == "failed"
     assert record.error is not None
