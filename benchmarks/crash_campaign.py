@@ -3,10 +3,11 @@
     python -m benchmarks.crash_campaign --folder /tmp/crashes --kills 50
 
 computes a grid of 24 tiny cells twice: once in peace, and once with SIGKILL for the main process,
-one of its workers, or all of them at once, at moments that the seed decides; what was killed is
-started again at once. At the end every cell must have been written exactly once, with the very
-bytes of the undisturbed run, no temporary file may be left, and at most one in twenty training
-steps may have been computed twice.
+one of its workers, or all of them at once, at moments that the seed decides: after so many more
+training steps, or, one time in three, so many seconds after a start, while nothing is trained
+yet. What was killed is started again at once. At the end every cell must have been written
+exactly once, with the very bytes of the undisturbed run, no temporary file may be left, and at
+most one in twenty training steps may have been computed twice.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from benchmark.store import RECORDS, Store
 REPOSITORY = Path(__file__).resolve().parent.parent
 VICTIMS = ("main", "worker", "group")
 MOST_REPEATED = 0.05
+# The share of kills that come soon after a start, and how soon.
+EARLY = 1 / 3
+START_SECONDS = 10.0
 # Counts every step of every optimiser, in whichever process: one byte more in a file.
 COUNTER = '''
 """Counts training steps for the crash campaign."""
@@ -163,12 +167,11 @@ class Campaign:
         folder: An empty folder for everything.
         grid: What is computed.
         kills: How many processes are killed.
-        seconds: Between two kills, on average.
         seed: Decides the moments and the victims.
     """
 
-    def __init__(self, folder: Path, grid: Grid, kills: int, seconds: float, seed: int) -> None:
-        self.folder, self.grid, self.kills, self.seconds = folder, grid, kills, seconds
+    def __init__(self, folder: Path, grid: Grid, kills: int, seed: int) -> None:
+        self.folder, self.grid, self.kills = folder, grid, kills
         self.random = random.Random(seed)
         self.findings = Findings(steps=grid.training_steps)
         self.written: dict[str, tuple[int, int]] = {}
@@ -215,12 +218,8 @@ class Campaign:
         process = self._again()
         killed: Counter[str] = Counter()
         while killed.total() < self.kills:
-            moment = time.monotonic() + self.random.uniform(0.1, 1.9) * self.seconds
             victim = self.random.choice(VICTIMS)
-            while time.monotonic() < moment and process.poll() is None:
-                time.sleep(0.02)
-                self._note_written()
-            if process.poll() is not None:
+            if not self._moment_comes(process):
                 process = self._again()
                 continue
             if self._kill(process, victim):
@@ -234,6 +233,24 @@ class Campaign:
                 break
         self._note_written()
         self.findings.kills = dict(sorted(killed.items()))
+
+    def _moment_comes(self, process: subprocess.Popen[str]) -> bool:
+        """Wait for the next moment; False where the process has ended before."""
+        early = self.random.random() < EARLY
+        until = time.monotonic() + self.random.uniform(0.0, START_SECONDS)
+        steps = (
+            self._steps() + self.random.uniform(0.0, 1.4) * self.grid.training_steps / self.kills
+        )
+        while process.poll() is None:
+            if (time.monotonic() >= until) if early else (self._steps() >= steps):
+                return True
+            time.sleep(0.02)
+            self._note_written()
+        return False
+
+    def _steps(self) -> int:
+        """Training steps that were computed under fire so far."""
+        return (self.folder / "fire.steps").stat().st_size
 
     def _again(self) -> subprocess.Popen[str]:
         self.findings.runs += 1
@@ -285,7 +302,7 @@ class Campaign:
         in_peace = {path.name for path in (self.folder / "peace.tmp").iterdir()}
         under_fire = {path.name for path in (self.folder / "fire.tmp").iterdir()}
         found.left_over = sorted(_left_over(fire)) + sorted(under_fire - in_peace)
-        found.computed = (self.folder / "fire.steps").stat().st_size
+        found.computed = self._steps()
         counted = (self.folder / "peace.steps").stat().st_size
         if counted != found.steps:
             raise RuntimeError(f"{counted} steps were counted in peace, {found.steps} expected")
@@ -337,13 +354,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A grid under SIGKILL.")
     parser.add_argument("--folder", type=Path, required=True, help="an empty folder")
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=10.0, help="between kills, on average")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=4, help="of the grid: six cells each")
     parser.add_argument("--steps", type=int, default=60, help="of each training")
     asked = parser.parse_args()
     grid = Grid(seeds=asked.seeds, steps=asked.steps)
-    found = Campaign(asked.folder, grid, asked.kills, asked.seconds, asked.seed).run()
+    found = Campaign(asked.folder, grid, asked.kills, asked.seed).run()
     print(json.dumps(asdict(found) | {"repeated": round(found.repeated, 4)}, indent=1))
     failures = list(found.failures())
     for failure in failures:

@@ -108,7 +108,8 @@ class Zygote:
             try:
                 self._read()
             except OSError:
-                return STATUS_UNKNOWN
+                # Nobody can tell how it ended, and nothing speaks against its method.
+                return -signal.SIGKILL
         return self._ended.pop(pid)
 
     def close(self) -> None:

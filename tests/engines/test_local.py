@@ -17,8 +17,10 @@ from rich.console import Console
 
 from benchmark.display import PlainDisplay
 from benchmark.engines.gpus import workers_on_gpu
+from benchmark.engines.limits import Limits
 from benchmark.engines.local import LocalEngine, LocalSettings
-from benchmark.store import Store
+from benchmark.engines.zygote import SWITCH
+from benchmark.store import Store, file_sha256
 from benchmark.tasks import Task
 from benchmark.worker import Order, _machine
 
@@ -76,6 +78,51 @@ class Oversteps(Raises):
 
     def pretrain(self, backbone, images, trainer):
         trainer.fit(lambda batch: (backbone(batch) ** 2).mean(), [backbone], images)
+
+
+class Overwrites(Raises):
+    """Writes over the work of others, and swallows what it is told."""
+
+    name = "overwrites"
+    title = "Overwrites"
+
+    def pretrain(self, backbone, images, trainer):
+        store = trainer.folder.parent.parent
+        for path in store.glob("datasets/*/dataset.json"):
+            try:
+                path.write_text("mine")
+            except Exception:
+                pass
+        trainer.fit(lambda batch: (backbone.embed(batch) ** 2).mean(), [backbone], images)
+
+
+class Eats(Raises):
+    """Takes memory until there is none."""
+
+    name = "eats"
+    title = "Eats"
+
+    def pretrain(self, backbone, images, trainer):
+        import time
+
+        eaten = []
+        while True:
+            eaten.append(bytearray(64 << 20))
+            time.sleep(0.02)
+
+
+class Prints(Raises):
+    """Prints a gigabyte, and works."""
+
+    name = "prints"
+    title = "Prints"
+
+    def pretrain(self, backbone, images, trainer):
+        line = "x" * 1_000_000
+        for _ in range(1000):
+            print(line)
+        print("the last line")
+        trainer.fit(lambda batch: (backbone.embed(batch) ** 2).mean(), [backbone], images)
 '''
 
 # Stands in for a worker: keeps what it was told under the key of its task, and is done.
@@ -88,17 +135,30 @@ print(json.dumps({"event": "done"}))
 """
 
 
+REASONS = {
+    "raises": "ValueError: a bolt came loose",
+    "dies": "exit status 7",
+    "diverges": "nan at step 1",
+    "oversteps": "changed the decoder",
+    "overwrites": "a method may write into trainer.folder, and nowhere else in it",
+    "eats": "more than --memory-limit 3 GB",
+}
+
+
 @pytest.fixture(scope="module")
 def store(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A run of four methods that fail and of the control, which does not."""
+    """A run of six methods that fail, of one that prints too much, and of the control."""
     folder = tmp_path_factory.mktemp("failing")
     plugin = folder / "wrong.py"
     plugin.write_text(PLUGIN)
     done = command_line.tiny_run(
-        folder / "runs", "--plugin", plugin, "--methods", "raises,dies,diverges,oversteps"
-    )
+        folder / "runs", "--plugin", plugin, "--methods", ",".join([*REASONS, "prints"]),
+        "--memory-limit", "3",
+    )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "1 of 5 cells done, 4 failed" in done.stdout
+    assert "2 of 8 cells done, 6 failed" in done.stdout
+    for reason in REASONS.values():
+        assert reason in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     return Store(folder / "runs")
 
@@ -106,24 +166,19 @@ def store(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -
 def test_the_healthy_cell_is_done(store: Store) -> None:
     status = {c.labels.method: c.status for c in store.cells()}
     assert status.pop("scratch") == "done"
+    assert status.pop("prints") == "done"
     assert set(status.values()) == {"failed"}
 
 
-@pytest.mark.parametrize(
-    ("method", "words"),
-    [
-        ("raises", "ValueError: a bolt came loose"),
-        ("dies", "exit status 7"),
-        ("diverges", "nan at step 1"),
-        ("oversteps", "changed the decoder"),
-    ],
-)
+@pytest.mark.parametrize(("method", "words"), REASONS.items())
 def test_the_reason_is_in_the_cell_and_in_the_pretraining(
     store: Store, method: str, words: str
 ) -> None:
     cell = next(c for c in store.cells() if c.labels.method == method)
     assert cell.error is not None
     assert words in cell.error.sentence
+    assert words in _error(store.root / "cells" / cell.key)
+    assert words in (store.root / "report.html").read_text()
     record = next(p for p in store.pretrainings() if p.method == method)
     assert record.status == "failed"
     assert record.error is not None
@@ -158,6 +213,51 @@ def test_workers_are_told_how_many_share_the_machine_and_their_gpu(
     assert told == {"data": [1, 1], "a": [3, 2], "b": [3, 1], "c": [3, 2], "d": [1, 1]}
 
 
+# Stands in for a worker: says nothing, or begins and then says nothing more.
+SLEEPER = """
+import json, sys, time
+order = json.loads(sys.stdin.readline())
+if order["task"]["key"] == "begun":
+    said = {"event": "progress", "stage": "pretrain", "step": 1, "steps": 9, "loss": 1.0}
+    print(json.dumps(said), flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(seconds=0.3), "longer than --time-limit 0.3 s"),
+        (Limits(silence=0.3), "showed no progress for 0.3 s"),
+    ],
+)
+@pytest.mark.parametrize("key", ["silent", "begun"])
+def test_a_worker_that_sleeps_for_ever_is_stopped_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits, words: str, key: str
+) -> None:
+    tasks = (
+        Task(kind="prepare", key=key, title="sleeps", cost=2),
+        Task(kind="prepare", key="other", title="works"),
+    )
+    start = subprocess.Popen
+
+    def popen(_: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        program = SLEEPER if not started else OBEDIENT
+        started.append(program)
+        return start([sys.executable, "-c", program, str(tmp_path)], **how)
+
+    started: list[str] = []
+    display = PlainDisplay(Console(file=io.StringIO()), tasks, 1)
+    engine = LocalEngine(Store(tmp_path), LocalSettings(1, 1, limits=limits), display)
+    monkeypatch.setenv(SWITCH, "0")
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    outcome = engine.run(tasks)
+    ((task, failure),) = outcome.failed
+    assert task.key == key
+    assert words in failure.sentence
+    assert failure.fault == "method"
+
+
 def test_the_worker_knows_its_machine_as_it_was_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +286,31 @@ def test_slots_share_a_gpu_that_is_given_to_them_in_turn(
     gpus: int, busy: int, shares: list[int]
 ) -> None:
     assert [workers_on_gpu(slot, busy, gpus) for slot in range(busy)] == shares
+
+
+def test_a_gigabyte_of_output_leaves_its_end_in_the_log(store: Store) -> None:
+    record = next(p for p in store.pretrainings() if p.method == "prints")
+    log = (store.root / "pretrained" / record.key / "log.txt").read_text()
+    assert "the last line" in log
+    assert "bytes before this are left out" in log
+    assert len(log) < 200_000
+
+
+def test_what_was_to_be_overwritten_is_as_it_was(store: Store) -> None:
+    (dataset,) = store.datasets()
+    for name, sha256 in dataset.files.items():
+        assert file_sha256(store.root / "datasets" / dataset.key / name) == sha256
+
+
+def test_only_retry_failed_tries_the_methods_again(command_line: CommandLine, store: Store) -> None:
+    plugin = store.root.parent / "wrong.py"
+    asked = ("--plugin", plugin, "--methods", "raises,prints")
+    again = command_line.tiny_run(store.root, *asked)
+    assert again.returncode == 3
+    assert "to compute" not in again.stdout
+    assert "1 failed, 1 of them before, which --retry failed tries again" in again.stdout
+    dry = command_line.tiny_run(store.root, *asked, "--retry", "failed", "--dry-run")
+    assert "To do: 1 cells, 1 pretrainings" in dry.stdout
 
 
 def test_no_temporary_folder_remains(store: Store) -> None:
