@@ -223,6 +223,42 @@ def info(
 
 
 @app.command()
+def audit(
+    datasets: Annotated[
+        str, typer.Argument(help="A dataset, as name or name[option=value]; several with commas.")
+    ],
+    data_root: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 3 where anything is found.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Write all findings into this CSV file.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read images; default one a core.")
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Find what ruins a benchmark: leaks, copies, and labels that cannot be right."""
+    from benchmark.audit.auditing import audit as look_for_faults
+    from benchmark.requests import data_roots
+
+    status = look_for_faults(
+        datasets,
+        data_roots(data_root or ()),
+        _console(),
+        plugins=plugin or (),
+        processes=workers,
+        strict=strict,
+        save=save,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
 def check(
     target: Annotated[
         str, typer.Argument(help="A method, as name or name[option=value], or a Python file.")

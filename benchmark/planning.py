@@ -70,6 +70,15 @@ class _Arm:
     control: bool
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenDataset:
+    """A dataset with its options and its folder, of which nothing has been read."""
+
+    choice: PluginChoice
+    plugin: LandmarkDataset
+    root: Path | None
+
+
 @dataclass(frozen=True)
 class _Data:
     """An indexed dataset."""
@@ -158,16 +167,19 @@ def _backbones(
     return possible
 
 
-def _index(spec: PluginSpec, config: RunConfig) -> _Data:
-    """Open a dataset and read its labels.
+def choose_dataset(spec: PluginSpec, roots: Mapping[str, Path]) -> ChosenDataset:
+    """The dataset of a spec, in its folder.
+
+    Args:
+        spec: Its name and options.
+        roots: Folder by name; the key '' serves all others.
 
     Raises:
-        UsageError: It needs a folder and none is given; shots exceed its training images.
-        DataError: Its files are missing or wrong.
+        UsageError: It needs a folder and none is given, or an option will not do.
     """
     datasets = registry("dataset")
     plugin = datasets.load(spec.name)
-    root = config.data_roots.get(spec.name, config.data_roots.get(""))
+    root = roots.get(spec.name, roots.get(""))
     if plugin.needs_root and root is None:
         where = f" ({plugin.source})" if plugin.source else ""
         raise UsageError(
@@ -175,8 +187,18 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         )
     root = root if plugin.needs_root else None
     options = datasets.options(spec)
-    dataset: LandmarkDataset = plugin(options, root)
-    index = dataset.index()
+    return ChosenDataset(PluginChoice.of(plugin, options), plugin(options, root), root)
+
+
+def _index(spec: PluginSpec, config: RunConfig) -> _Data:
+    """Open a dataset and read its labels.
+
+    Raises:
+        UsageError: It needs a folder and none is given; shots exceed its training images.
+        DataError: Its files are missing or wrong.
+    """
+    chosen = choose_dataset(spec, config.data_roots)
+    index = chosen.plugin.index()
     train, test = len(index.split("train")), len(index.split("test"))
     if max(config.shots) > train:
         raise UsageError(
@@ -189,7 +211,7 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         raise UsageError(
             f"dataset {index.name} has no validation images: use protocol.selection=last"
         )
-    return _Data(PluginChoice.of(plugin, options), index, root)
+    return _Data(chosen.choice, index, chosen.root)
 
 
 def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> DatasetSpec:

@@ -2,83 +2,39 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.frames import Frame, fit
 from benchmark.grid import DatasetSpec
+from benchmark.image_reading import look_at_all, open_plugin
 from benchmark.images import scale_to, write_preview
 from benchmark.leaks import find_leaks, thumbnail
 from benchmark.plugins import LandmarkDataset
 from benchmark.prepared import write_index
 from benchmark.progress import Listener, Progress, silent
 from benchmark.records import DatasetIndex, Sample
-from benchmark.registry import registry
 from benchmark.schema import DatasetRecord, Leak, Preview
 from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
 
 PREVIEWS = 24
 PREVIEW_SIDE = 512
-# Below this number of images, starting processes costs more than it saves.
-PARALLEL_FROM = 64
 
 
-def open_dataset(spec: DatasetSpec, root: Path | None) -> LandmarkDataset:
-    """The plugin behind a spec, with its options."""
-    plugin = registry("dataset").load(spec.dataset.name)
-    assert issubclass(plugin, LandmarkDataset)
-    return plugin(plugin.Options.model_validate(spec.dataset.options), root)
-
-
-class _Reader:
-    """Reads and scales single images; lives once in each reading process."""
-
-    current: _Reader
-
-    def __init__(self, spec: DatasetSpec, root: Path | None) -> None:
-        self.dataset = open_dataset(spec, root)
-        self.canvas = spec.working_size
-
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray, Frame]:
-        """The working image, the thumbnail for the leak search, and the frame."""
-        pixels = self.dataset.read(sample.id)
-        frame = fit(sample.width, sample.height, self.canvas)
-        working = np.zeros(self.canvas, np.uint8)
-        (left, top), (width, height) = frame.offset, frame.content
-        working[top : top + height, left : left + width] = scale_to(pixels, frame.content)
-        return working, thumbnail(pixels), frame
-
-
-def _start_reader(spec: DatasetSpec, root: Path | None, plugins: tuple[Path, ...]) -> None:
-    for path in plugins:
-        registry("dataset").add_file(path)
-    _Reader.current = _Reader(spec, root)
-
-
-def _read(sample: Sample) -> tuple[np.ndarray, np.ndarray, Frame]:
-    return _Reader.current.read(sample)
-
-
-def _read_all(
-    samples: tuple[Sample, ...],
-    spec: DatasetSpec,
-    root: Path | None,
-    plugins: tuple[Path, ...],
-    processes: int,
-) -> Iterator[tuple[np.ndarray, np.ndarray, Frame]]:
-    if processes == 1 or len(samples) < PARALLEL_FROM:
-        _start_reader(spec, root, plugins)
-        yield from map(_read, samples)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _start_reader, (spec, root, plugins)) as pool:
-        yield from pool.map(_read, samples, chunksize=8)
+def _working_image(
+    dataset: LandmarkDataset, sample: Sample, *, canvas: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, Frame]:
+    """The image at working size, the thumbnail for the leak search, and the frame."""
+    pixels = dataset.read(sample.id)
+    frame = fit(sample.width, sample.height, canvas)
+    working = np.zeros(canvas, np.uint8)
+    (left, top), (width, height) = frame.offset, frame.content
+    working[top : top + height, left : left + width] = scale_to(pixels, frame.content)
+    return working, thumbnail(pixels), frame
 
 
 def prepare(
@@ -96,14 +52,16 @@ def prepare(
         DataError: An image cannot be read; one sentence names it.
     """
     started = time.monotonic()
-    dataset = open_dataset(spec, root)
+    dataset = open_plugin(spec.dataset, root)
     index = dataset.index()
     count = len(index.samples)
     pixels = np.zeros((count, *spec.working_size), np.uint8)
     thumbnails, frames = [], []
-    for row, (working, small, frame) in enumerate(
-        _read_all(index.samples, spec, root, plugins, processes)
-    ):
+    look = partial(_working_image, canvas=spec.working_size)
+    images = look_at_all(
+        look, index.samples, spec.dataset, root, plugins=plugins, processes=processes
+    )
+    for row, (working, small, frame) in enumerate(images):
         pixels[row] = working
         thumbnails.append(small)
         frames.append(frame)

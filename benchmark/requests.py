@@ -64,7 +64,7 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
         result["seeds"] = tuple(range(result["seeds"]))
     roots = result.get("data_roots")
     if isinstance(roots, (list, tuple)):
-        result["data_roots"] = dict(_root(text) for text in roots)
+        result["data_roots"] = data_roots(roots)
     return result
 
 
@@ -97,6 +97,11 @@ def _numbers(text: str) -> tuple[int, ...]:
     if not numbers:
         raise UsageError("--shots is empty: give numbers such as 10,50")
     return tuple(dict.fromkeys(numbers))
+
+
+def data_roots(texts: Sequence[str]) -> dict[str, Path]:
+    """The folders that ``--data-root`` names, by dataset; '' serves all that have none."""
+    return dict(_root(text) for text in texts)
 
 
 def _root(text: str) -> tuple[str, Path]:
