@@ -19,6 +19,7 @@ LEAST_SHARE = 0.05
 """Disagreements below this share of the shape's size (its root mean square radius) are left."""
 
 _FEWEST_IMAGES = 8
+_SPEAKING = 3.0
 _SHIFTS = (0.5, 1.0)
 _STEADY = 0.05
 
@@ -73,10 +74,7 @@ def _pairs(inquiry: Inquiry, first: int, second: int) -> tuple[np.ndarray, np.nd
 
 def _of_pair(inquiry: Inquiry, cases: np.ndarray, partners: np.ndarray) -> list[Finding]:
     """The disagreements of two annotators, after taking out what they always disagree by."""
-    material = inquiry.material
-    apart = inquiry.points[partners] - inquiry.points[cases]
-    radius = _radius(inquiry.points[cases])
-    relative = apart / radius[:, None, None]
+    relative = (inquiry.points[partners] - inquiry.points[cases]) / _radius(inquiry.points[cases])
     both = np.isfinite(relative[..., 0])
     always = np.zeros(relative.shape[1:])
     known = both.any(axis=0)
@@ -84,33 +82,43 @@ def _of_pair(inquiry: Inquiry, cases: np.ndarray, partners: np.ndarray) -> list[
     length = np.hypot(*np.moveaxis(relative - always, -1, 0))
     spread = np.maximum(usual_spread(length), 1e-6)
     multiple = np.nan_to_num(length / spread, nan=0.0)
-    surprise = [np.nan_to_num(inquiry.surprise(inquiry.points[k]).multiple) for k in (cases, partners)]
-    names = [material.annotators[inquiry.who[k[0]]] for k in (cases, partners)]
-    found = []
-    for row, landmark in np.argwhere((multiple > DISAGREEING) & (length > LEAST_SHARE)):
-        inquiry.told[[cases[row], partners[row]], landmark] = True
-        pixels = float(np.hypot(*apart[row, landmark]))
-        unit = material.index.unit
-        spacing = material.spacing[inquiry.rows[cases[row]]]
-        shown = f" ({np.hypot(*(apart[row, landmark] * spacing)):.3g} {unit})" if unit == "mm" else ""
-        odder = [float(s[row, landmark]) for s in surprise]
-        suspect = ""
-        if max(odder) > 3.0 and max(odder) > 2 * min(odder):
-            suspect = f"; the other landmarks speak against the point of {names[int(np.argmax(odder))]}"
-        found.append(
-            Finding(
-                "annotators",
-                "likely" if multiple[row, landmark] > SURELY_DISAGREEING else "possible",
-                (material.id(int(inquiry.rows[cases[row]])),),
-                f"{names[0]} and {names[1]} are {pixels:.3g} px{shown} apart, "
-                f"{multiple[row, landmark]:.0f} times their usual spread{suspect}",
-                material.index.landmark_names[landmark],
-            )
-        )
-    return found
+    far = (multiple > DISAGREEING) & (np.nan_to_num(length, nan=0.0) > LEAST_SHARE)
+    return [
+        _finding(inquiry, (int(cases[row]), int(partners[row])), landmark, multiple[row, landmark])
+        for row, landmark in np.argwhere(far)
+    ]
+
+
+def _finding(inquiry: Inquiry, pair: tuple[int, int], landmark: int, multiple: float) -> Finding:
+    material = inquiry.material
+    first, second = pair
+    inquiry.told[[first, second], landmark] = True
+    names = [material.annotators[inquiry.who[case]] for case in pair]
+    apart = inquiry.points[second, landmark] - inquiry.points[first, landmark]
+    length = f"{np.hypot(*apart):.3g} px"
+    if material.index.unit == "mm":
+        length += f" ({np.hypot(*(apart * material.spacing[inquiry.rows[first]])):.3g} mm)"
+    return Finding(
+        "annotators",
+        "likely" if multiple > SURELY_DISAGREEING else "possible",
+        (material.id(int(inquiry.rows[first])),),
+        f"{names[0]} and {names[1]} are {length} apart, {multiple:.0f} times their usual spread"
+        f"{_suspect(inquiry, pair, landmark, names)}",
+        material.index.landmark_names[landmark],
+    )
+
+
+def _suspect(inquiry: Inquiry, pair: tuple[int, int], landmark: int, names: list[str]) -> str:
+    """Whose point the other landmarks of the image speak against, where they do."""
+    multiple = inquiry.surprise(inquiry.points[list(pair)]).multiple[:, landmark]
+    less, more = np.sort(np.nan_to_num(multiple, nan=0.0))
+    if more < _SPEAKING or more < 2 * less:
+        return ""
+    return f"; the other landmarks speak against the point of {names[int(np.argmax(multiple))]}"
 
 
 def _radius(points: np.ndarray) -> np.ndarray:
-    """(images,) root mean square radius in px, 1 at least."""
+    """(images, 1, 1) root mean square radius in px, 1 at least."""
     apart = points - np.nanmean(points, axis=1, keepdims=True)
-    return np.maximum(np.sqrt(np.nanmean((apart**2).sum(axis=2), axis=1)), 1.0)
+    radius = np.sqrt(np.nanmean((apart**2).sum(axis=2), axis=1))
+    return np.asarray(np.maximum(radius, 1.0)[:, None, None])

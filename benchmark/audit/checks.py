@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.audit.annotators import disagreements, offsets
 from benchmark.audit.coordinates import one_based, outside, placeholders, ratios
@@ -99,7 +100,20 @@ def find_faults(material: Material) -> Findings:
     """Ask all checks about a dataset."""
     inquiry = Inquiry(material)
     found = [finding for check in _IN_TURN for finding in check(inquiry)]
+    found = _joined(found, len(material.annotators))
     return Findings(tuple(ordered(found)), tuple(_unchecked(inquiry)))
+
+
+def _joined(found: list[Finding], annotators: int) -> list[Finding]:
+    """Findings with those that all annotators share once, in the words about the first."""
+    alike: dict[tuple[str, tuple[str, ...], str], list[Finding]] = defaultdict(list)
+    for finding in found:
+        alike[finding.check, finding.images, finding.landmark].append(finding)
+    joined = []
+    for group in alike.values():
+        everybody = len({finding.annotator for finding in group}) == annotators > 1
+        joined += [replace(group[0], annotator="")] if everybody else group
+    return joined
 
 
 def _unchecked(inquiry: Inquiry) -> list[str]:

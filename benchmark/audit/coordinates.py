@@ -87,7 +87,7 @@ def outside(inquiry: Inquiry) -> list[Finding]:
 
 def one_based(inquiry: Inquiry) -> list[Finding]:
     """Points just behind the last pixel, as they stand where pixels are counted from one."""
-    found = []
+    found: list[Finding] = []
     names = inquiry.material.index.landmark_names
     free = ~inquiry.explained[:, None, None]
     behind = inquiry.points - inquiry.sizes[:, None] + 1.0

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from benchmark.audit.findings import Finding
-from benchmark.audit.inquiry import SURPRISING, Inquiry
+from benchmark.audit.inquiry import Inquiry
 from benchmark.audit.shapes import ShapeModel
 
 EXPECTED = 4.0
@@ -80,13 +80,13 @@ def best_order(model: ShapeModel, points: np.ndarray) -> np.ndarray | None:
 def _exchanged(inquiry: Inquiry, points: np.ndarray) -> np.ndarray | None:
     """The order with two landmarks exchanged, where that makes both expected."""
     multiple = inquiry.surprise(points[None]).multiple[0]
-    if not np.isfinite(multiple).any() or np.nanmax(multiple) <= SURPRISING:
+    if not np.isfinite(multiple).any() or np.nanmax(multiple) <= inquiry.surprising:
         return None
     first = int(np.nanargmax(multiple))
     others = [k for k in np.flatnonzero(np.isfinite(multiple)) if k != first]
     orders = np.tile(np.arange(len(points)), (len(others), 1))
     for row, other in enumerate(others):
-        orders[row, [first, other]] = other, first
+        orders[row, first], orders[row, other] = other, first
     after = inquiry.surprise(points[orders]).multiple
     both = np.array([max(after[row, first], after[row, k]) for row, k in enumerate(others)])
     best = int(np.argmin(both))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from benchmark.audit.findings import Finding
-from benchmark.audit.inquiry import FEWEST_TO_EXPECT, SURPRISING, Inquiry
+from benchmark.audit.inquiry import FEWEST_TO_EXPECT, Inquiry
 from benchmark.audit.poses import placement
 
-VERY_SURPRISING = 10.0
-"""From so many times the usual distance on, hardly anything but a mistake explains a landmark."""
+MISTAKEN = 1.5
+"""From so many times what is worth a look on, hardly anything but a mistake explains it."""
 
 APART = 8.0
 """From so many spreads on, the place, the size or the turn of a shape in its frame is unusual."""
@@ -55,7 +55,7 @@ def _single(inquiry: Inquiry, case: int) -> list[Finding] | None:
     while known - off > FEWEST_TO_EXPECT:
         surprise = inquiry.surprise(points[None])
         multiple = surprise.multiple[0]
-        if not np.isfinite(multiple).any() or np.nanmax(multiple) <= SURPRISING:
+        if not np.isfinite(multiple).any() or np.nanmax(multiple) <= inquiry.surprising:
             break
         worst = int(np.nanargmax(multiple))
         off += 1
@@ -69,7 +69,7 @@ def _single(inquiry: Inquiry, case: int) -> list[Finding] | None:
             inquiry.finding(
                 case,
                 "outlier",
-                "likely" if multiple[worst] > VERY_SURPRISING else "possible",
+                "likely" if multiple[worst] > MISTAKEN * inquiry.surprising else "possible",
                 f"it lies {pixels:.3g} px from where the other landmarks put it, "
                 f"{multiple[worst]:.0f} times what is usual",
                 inquiry.material.index.landmark_names[worst],
@@ -98,6 +98,7 @@ def displaced(inquiry: Inquiry) -> list[Finding]:
         if len(inquiry.known(int(case))) * 2 < len(names):
             continue  # what is left of a shape may lie elsewhere than its whole
         what = int(apart[case].argmax())
+        inquiry.explained[case] = True
         found.append(
             inquiry.finding(
                 int(case),

@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmark.audit.findings import Certainty, Finding
 from benchmark.audit.inquiry import Inquiry
+from benchmark.audit.material import Material
 
 LARGEST_FIELD, SMALLEST_FIELD = 1500.0, 15.0
 """Longer side of a field in mm: stitched films of both legs have 1,300, dental sensors 30."""
@@ -23,23 +24,19 @@ def spacing(inquiry: Inquiry) -> list[Finding]:
     material = inquiry.material
     if material.index.unit != "mm":
         return []
-    found = []
     fields = (material.sizes * material.spacing).max(axis=1)
     impossible = (fields > LARGEST_FIELD) | (fields < SMALLEST_FIELD)
-    for row in np.flatnonzero(impossible):
-        found.append(
-            Finding(
-                "spacing",
-                "certain",
-                (material.id(int(row)),),
-                f"{_shown(material.spacing[row])} mm per px makes a field of {fields[row]:.4g} mm, "
-                f"which no radiograph has",
-            )
+    found = [
+        Finding(
+            "spacing",
+            "certain",
+            (material.id(int(row)),),
+            f"{_shown(material.spacing[row])} mm per px makes a field of {fields[row]:.4g} mm, "
+            "which no radiograph has",
         )
-    for case in np.flatnonzero(~inquiry.explained & ~impossible[inquiry.rows]):
-        if (sentence := _unequal(inquiry, int(case))) is not None:
-            found.append(inquiry.finding(int(case), "spacing", "possible", sentence))
-    return found + _unlike_the_others(inquiry, impossible)
+        for row in np.flatnonzero(impossible)
+    ]
+    return [*found, *_unequal(material), *_unlike_the_others(inquiry, impossible)]
 
 
 def _unlike_the_others(inquiry: Inquiry, impossible: np.ndarray) -> list[Finding]:
@@ -77,11 +74,20 @@ def _unlike_the_others(inquiry: Inquiry, impossible: np.ndarray) -> list[Finding
     return found
 
 
-def _unequal(inquiry: Inquiry, case: int) -> str | None:
-    x, y = inquiry.material.spacing[inquiry.rows[case]]
-    if 1 / UNEQUAL <= x / y <= UNEQUAL or inquiry.who[case] != 0:
-        return None
-    return f"{_shown((x, y))} mm per px: a pixel that is {max(x / y, y / x):.2g} times as long as wide"
+def _unequal(material: Material) -> list[Finding]:
+    """Pixels much longer than wide: in one finding where many images have them."""
+    ratio = material.spacing[:, 0] / material.spacing[:, 1]
+    rows = np.flatnonzero((ratio > UNEQUAL) | (ratio < 1 / UNEQUAL))
+    if not len(rows):
+        return []
+    first = int(rows[0])
+    longer = max(ratio[first], 1 / ratio[first])
+    more = f"; {len(rows) - 1} more images have such pixels" if len(rows) > 1 else ""
+    sentence = (
+        f"{_shown(material.spacing[first])} mm per px: pixels {longer:.2g} times as long one way "
+        f"as the other{more}"
+    )
+    return [Finding("spacing", "possible", (material.id(first),), sentence)]
 
 
 def _shown(values: np.ndarray | tuple[float, float]) -> str:

@@ -21,7 +21,7 @@ docs/audit.md reach 0.31.
 """
 
 COMMON = 0.2
-"""Where more than this share of the images is mirrored, it may be the way of the set."""
+"""Where more than this share of the annotations is mirrored, it may be the way of the set."""
 
 _SCALES_APART = 1.5
 _PLACES_APART = 0.15
@@ -58,23 +58,18 @@ def poses(inquiry: Inquiry) -> list[Finding]:
     if not len(cases):
         return []
     mended = np.stack([model.distance(pose.mend(inquiry.points[cases])) for pose in _POSES])
-    best = mended.argmin(axis=0)
-    least = mended.min(axis=0)
+    best, least = mended.argmin(axis=0), mended.min(axis=0)
     fits = (least <= model.limit) & (least < inquiry.distance[cases] / 2)
+    often = np.bincount(best[fits], minlength=len(_POSES)) > COMMON * len(inquiry.rows)
     appearance = Appearance(inquiry.material)
-    images = len(inquiry.material.index.samples)
-    is_common = {
-        pose.check: (fits & (best == k)).sum() > COMMON * images for k, pose in enumerate(_POSES)
-    }
     found = []
-    for case, pose, after in zip(
-        cases[fits], [_POSES[k] for k in best[fits]], least[fits], strict=True
-    ):
+    for case, kind, after in zip(cases[fits], best[fits], least[fits], strict=True):
+        pose = _POSES[kind]
         seen = appearance.mirrored(inquiry.material.id(int(inquiry.rows[case])))
         if pose.check == "mirrored" and _names_exchanged(model, inquiry.points[case], after, seen):
             continue
         inquiry.explained[case] = True
-        certainty: Certainty = "possible" if is_common[pose.check] else "likely"
+        certainty: Certainty = "possible" if often[kind] else "likely"
         found.append(
             inquiry.finding(
                 int(case),
@@ -82,7 +77,7 @@ def poses(inquiry: Inquiry) -> list[Finding]:
                 certainty,
                 f"the landmarks fit the other images {pose.words} (distance from their shape "
                 f"{inquiry.distance[case]:.2f} as they are, {after:.2f} so)"
-                f"{_look(pose, seen)}{_usual(is_common[pose.check])}",
+                f"{_look(pose, seen)}{_usual(bool(often[kind]))}",
             )
         )
     return found

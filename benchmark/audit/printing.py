@@ -33,7 +33,8 @@ def print_findings(material: Material, findings: Findings, console: Console, sec
         console: Where to print.
         seconds: How long it took, for people.
     """
-    console.print(Text(f"{_described(material)}; looked at in {seconds}", style="bold"))
+    described = Text(f"{_described(material)}; looked at in {seconds}", style="bold")
+    console.print(described, soft_wrap=True)
     for check, title in CHECKS.items():
         found = findings.of(check)
         if found:

@@ -128,7 +128,7 @@ def usual_spread(lengths: np.ndarray) -> np.ndarray:
     if len(lengths) >= 20:
         tail = np.nanquantile(lengths[:, known], 0.9, axis=0) / _NINETIETH
         spread[known] = np.maximum(spread[known], tail)
-    return spread
+    return np.asarray(spread)
 
 
 def _complex(points: np.ndarray) -> np.ndarray:
@@ -145,7 +145,7 @@ def _most_agreed_on(shapes: np.ndarray) -> np.ndarray:
     known = np.isfinite(shapes).sum(axis=1)
     complete = np.flatnonzero(known == known.max())
     judges = shapes[_spread_out(len(shapes), _JUDGES)]
-    best, least = shapes[complete[0]], np.inf
+    best, least = np.asarray(shapes[complete[0]]), np.inf
     for row in complete[_spread_out(len(complete), _CANDIDATES)]:
         candidate = _normalised(shapes[row], np.zeros_like(shapes[row]))
         apart = _rms(np.abs(_lay(judges, candidate).places - candidate))
