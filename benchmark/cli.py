@@ -108,6 +108,13 @@ def run(
             "--allow-leaks", help="Keep films of test images in the unlabelled pool; marked."
         ),
     ] = False,
+    exclude_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--exclude-leaks",
+            help="Leave test images out whose film is also in training or validation; marked.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and the expected time; compute none.")
     ] = False,
@@ -135,6 +142,7 @@ def run(
         "plugins": plugin,
         "share_pretraining": share_pretraining or None,
         "allow_leaks": allow_leaks or None,
+        "exclude_leaks": exclude_leaks or None,
     }
     request = run_config({k: v for k, v in flags.items() if v is not None}, config, settings or [])
     raise typer.Exit((show_plan if dry_run else compute)(request, _console()))

@@ -139,6 +139,9 @@ class RunConfig(Settings):
     )
     share_pretraining: bool = False
     allow_leaks: bool = False
+    exclude_leaks: bool = Field(
+        False, description="Leave out test images whose film is also in training or validation."
+    )
     output: Path = Path("runs")
     workers: int | None = Field(None, ge=1, description="Worker processes; None: one a core.")
     threads: int | None = Field(None, ge=1, description="Threads a worker; None: a fair share.")

@@ -97,14 +97,28 @@ class PluginChoice(Spec):
 
 
 class DatasetSpec(Spec):
-    """A dataset at one working size."""
+    """A dataset at one working size.
+
+    With ``exclude_leaks`` the test set lacks the images whose film is also in training or
+    validation, and the pool keeps that film: another test set and another pool, so other keys of
+    datasets, pretrainings and cells.
+    """
 
     dataset: PluginChoice
     title: str
     fingerprint: str
     working_size: tuple[int, int]
     allow_leaks: bool = False
+    exclude_leaks: bool = False
     preparation: int = PREPARATION_VERSION
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``exclude_leaks`` where it is not set, so that older keys stay the same."""
+        values: dict[str, Any] = handler(self)
+        if not self.exclude_leaks:
+            del values["exclude_leaks"]
+        return values
 
 
 class PretrainingSpec(Spec):

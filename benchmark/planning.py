@@ -95,6 +95,11 @@ def make_plan(config: RunConfig) -> Plan:
         UsageError: A name, an option or a number of shots will not do.
         DataError: A dataset's files are missing or wrong.
     """
+    if config.allow_leaks and config.exclude_leaks:
+        raise UsageError(
+            "--allow-leaks keeps the films of test images in the pool and --exclude-leaks takes "
+            "these test images away: give one of the two"
+        )
     add_plugin_files(config.plugins)
     preset = load_preset(config.preset)
     notes: list[str] = []
@@ -223,6 +228,7 @@ def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> Dat
         fingerprint=data.index.fingerprint,
         working_size=working_size(aspect, config.protocol.image_size, multiple),
         allow_leaks=config.allow_leaks,
+        exclude_leaks=config.exclude_leaks,
     )
 
 

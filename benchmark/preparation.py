@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.errors import DataError
+from benchmark.fingerprint import without_leaks
 from benchmark.frames import Frame, fit
 from benchmark.grid import DatasetSpec
 from benchmark.image_reading import look_at_all, open_plugin
@@ -49,7 +52,7 @@ def prepare(
     """Write ``datasets/<key>/`` of the store.
 
     Raises:
-        DataError: An image cannot be read; one sentence names it.
+        DataError: An image cannot be read, or no test image is left; one sentence says which.
     """
     started = time.monotonic()
     dataset = open_plugin(spec.dataset, root)
@@ -68,7 +71,11 @@ def prepare(
         if row % 8 == 7 or row + 1 == count:
             listener(Progress("prepare", row + 1, count))
     leaks = _leaks(index, np.stack(thumbnails))
-    kept_out = set() if spec.allow_leaks else {leak.pool_id for leak in leaks}
+    if spec.exclude_leaks:
+        index, kept = _without_leaking_tests(index, leaks)
+        pixels, frames = pixels[kept], [frames[row] for row in kept]
+    stays = spec.allow_leaks or spec.exclude_leaks
+    kept_out = set() if stays else {leak.pool_id for leak in leaks}
     pool = [s.split != "test" and s.id not in kept_out for s in index.samples]
     with store.folder("datasets", spec.key) as folder:
         np.save(folder / "images.npy", pixels)
@@ -94,6 +101,27 @@ def _leaks(index: DatasetIndex, thumbnails: np.ndarray) -> list[Leak]:
         thumbnails[test],
     )
     return [Leak(pool_id=x.pool_id, test_id=x.test_id, correlation=x.correlation) for x in found]
+
+
+def _without_leaking_tests(
+    index: DatasetIndex, leaks: list[Leak]
+) -> tuple[DatasetIndex, list[int]]:
+    """The dataset without the test half of every leak, and the rows that are left.
+
+    Raises:
+        DataError: No test image is left.
+    """
+    leaking = {leak.test_id for leak in leaks}
+    kept = [row for row, sample in enumerate(index.samples) if sample.id not in leaking]
+    samples = tuple(index.samples[row] for row in kept)
+    left, tests = sum(sample.split == "test" for sample in samples), len(index.split("test"))
+    if not left:
+        raise DataError(
+            f"{index.name}: all {tests} test images show films of the training or validation set, "
+            "so --exclude-leaks leaves nothing to measure; give the films another split."
+        )
+    fingerprint = without_leaks(index.fingerprint)
+    return dataclasses.replace(index, samples=samples, fingerprint=fingerprint), kept
 
 
 def _rows(index: DatasetIndex, frames: list[Frame], pool: list[bool]) -> list[dict[str, object]]:
@@ -154,6 +182,7 @@ def _record(
         notes=index.notes,
         leaks=tuple(leaks),
         leaks_allowed=spec.allow_leaks,
+        leaks_excluded=spec.exclude_leaks,
         fingerprint=index.fingerprint,
         citation=dataset.citation,
         licence=dataset.licence,

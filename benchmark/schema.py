@@ -34,7 +34,7 @@ class Failure(Record):
 
 
 class Leak(Record):
-    """A pool image that shows the same film as a test image."""
+    """A training or validation image that shows the same film as a test image."""
 
     pool_id: str
     test_id: str
@@ -73,6 +73,9 @@ class DatasetRecord(Record):
     notes: tuple[str, ...] = ()
     leaks: tuple[Leak, ...] = ()
     leaks_allowed: bool = False
+    leaks_excluded: bool = Field(
+        default=False, description="Whether the test images of the leaks were left out."
+    )
     fingerprint: str
     citation: str = ""
     licence: str = ""

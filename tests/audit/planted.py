@@ -57,11 +57,11 @@ def _outside(points: np.ndarray, sample: Sample) -> np.ndarray:
 def _to_the_border(points: np.ndarray, sample: Sample) -> np.ndarray:
     """The image cut so that a landmark lies in its last column, and counted from one."""
     points = points.round()
-    return points + np.array([sample.width - points[..., 0].max(), 0.0])
+    return np.asarray(points + np.array([sample.width - points[..., 0].max(), 0.0]))
 
 
 def _turned(points: np.ndarray, sample: Sample) -> np.ndarray:
-    return np.array([sample.width - 1.0, sample.height - 1.0]) - points
+    return np.asarray(np.array([sample.width - 1.0, sample.height - 1.0]) - points)
 
 
 def _mirrored(points: np.ndarray, sample: Sample) -> np.ndarray:
@@ -166,13 +166,13 @@ def _annotated(sample: Sample) -> Sample:
 
 
 def _of_single_annotators(samples: dict[str, Sample]) -> None:
-    for name, change in (
-        (train(7), lambda both: np.stack([both[0], both[0] + 1.0])),
-        (train(15), lambda both: np.stack([both[0], _moved(both[1], 9, (-7.0, -3.0))])),
-    ):
+    """The junior counts from one in one image, and misses a landmark in another."""
+    for name in (train(7), train(15)):
         annotators = samples[name].annotators
         assert annotators is not None
-        samples[name] = dataclasses.replace(samples[name], annotators=change(annotators))
+        senior, junior = annotators
+        changed = senior + 1.0 if name == train(7) else _moved(junior, 9, (-7.0, -3.0))
+        samples[name] = dataclasses.replace(samples[name], annotators=np.stack([senior, changed]))
 
 
 def _recompressed(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -63,7 +63,7 @@ def test_no_image_is_reported_for_a_fault_that_it_does_not_have(rows: list[Row])
 def test_each_finding_says_how_sure_it_is_and_what_is_wrong(rows: list[Row]) -> None:
     assert {row["certainty"] for row in rows} == {"certain", "likely", "possible"}
     by_check = {row["check"]: row for row in rows}
-    assert by_check["leak"]["certainty"] == by_check["ratios"]["certainty"] == "certain"
+    assert by_check["copy"]["certainty"] == by_check["ratios"]["certainty"] == "certain"
     assert by_check["swapped"]["certainty"] == by_check["order"]["certainty"] == "likely"
     assert all(row["finding"] for row in rows)
 
@@ -95,7 +95,7 @@ def test_the_known_duplicates_of_isbi_are_found(
     result = command_line("audit", "cephalometric", "--data-root", root, "--save", saved)
     assert result.returncode == 0, result.stderr
     with saved.open(encoding="utf-8") as file:
-        found = [row for row in csv.DictReader(file)]
+        found = list(csv.DictReader(file))
     pairs = {frozenset(r["images"].split()) for r in found if r["check"] in ("copy", "leak")}
     with (root / "duplicates.csv").open() as file:
         known = {frozenset((r["image_a"], r["image_b"])) for r in csv.DictReader(file)}
