@@ -15,7 +15,7 @@ from benchmark.reports.tables import LeaderboardTable
 from benchmark.schema import CellRecord, DatasetRecord
 from benchmark.store import Store, write_record
 from tests.reports.store_builder import build_store
-from tests.reports.synthetic_data import DATASETS
+from tests.reports.synthetic_data import DATASETS, STRATEGIES
 
 WITHOUT = {"exclude_leaks": True}
 
@@ -23,7 +23,14 @@ WITHOUT = {"exclude_leaks": True}
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Each cell twice: on the whole test set, and on one without leaking images."""
-    store = build_store(tmp_path_factory.mktemp("store"), datasets=DATASETS[:1], seeds=[0, 1])
+    store = build_store(
+        tmp_path_factory.mktemp("store"),
+        datasets=DATASETS[1:],
+        strategies=STRATEGIES[:2],
+        shots=[50],
+        seeds=[0],
+        failed=(),
+    )
     (whole,) = store.datasets()
     record = whole.model_copy(
         update={
