@@ -157,7 +157,7 @@ def _channels(values: np.ndarray, dataset: Dataset, kind: str, path: Path) -> np
     Raises:
         DataError: It is of a kind that is not read.
     """
-    from pydicom.pixels import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut
 
     if kind == "PALETTE COLOR":
         values = apply_color_lut(values, dataset)

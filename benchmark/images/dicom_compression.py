@@ -42,7 +42,7 @@ def check(dataset: Dataset, path: Path) -> None:
         DataError: A package is missing, the transfer syntax is not known, or the compressed image
             has another size than the file declares.
     """
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_compressed:

@@ -31,7 +31,7 @@ def displayed(values: np.ndarray, dataset: Dataset, window: Window, path: Path) 
     Raises:
         DataError: The window of the file has no width, or values are no numbers.
     """
-    from pydicom.pixels import apply_voi
+    from pydicom.pixels.processing import apply_voi
 
     stored = _stored_range(values, dataset)
     padding = dataset.get("PixelPaddingValue")
@@ -67,7 +67,7 @@ def _through_modality(
 
     Whole numbers stay whole where the slope is 1, so that 16 bits go through a table later on.
     """
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels.processing import apply_modality_lut
 
     if dataset.get("ModalityLUTSequence"):
         bits = int(dataset.ModalityLUTSequence[0].LUTDescriptor[2])

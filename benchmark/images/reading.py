@@ -82,9 +82,17 @@ def image_size(path: Path) -> tuple[int, int]:
     return image_header(path).size
 
 
-def is_dicom(start: bytes) -> bool:
-    """Whether the first 132 bytes of a file are those of a DICOM file."""
-    return start[_PREAMBLE : _PREAMBLE + len(_MARK)] == _MARK
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do; False where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return _has_mark(file.read(_PREAMBLE + len(_MARK)))
+    except (OSError, ValueError):
+        return False
+
+
+def _has_mark(start: bytes) -> bool:
+    return start[_PREAMBLE:] == _MARK
 
 
 def _kind(path: Path) -> str:
@@ -108,7 +116,7 @@ def _kind(path: Path) -> str:
         raise DataError(f"{path}: the image cannot be read ({reason}); restore it.") from error
     if not start:
         raise DataError(f"{path}: the file is empty; fetch it again.")
-    if is_dicom(start):
+    if _has_mark(start):
         return "dicom"
     if path.suffix.lower() in _DICOM_SUFFIXES:
         raise DataError(

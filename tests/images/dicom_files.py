@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 PERSON = "Persephone^Quux"
 """The name of the person in every file."""
@@ -26,8 +26,8 @@ def radiograph(pixels: np.ndarray, **tags: Any) -> FileDataset:
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.3680043.8.498.1"
-    meta.ImplementationClassUID = "1.2.826.0.1.3680043.8.498.2"
+    meta.MediaStorageSOPInstanceUID = UID("1.2.826.0.1.3680043.8.498.1")
+    meta.ImplementationClassUID = UID("1.2.826.0.1.3680043.8.498.2")
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)  # type: ignore[arg-type]
     bits = 8 * pixels.dtype.itemsize
     values: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from pydicom.pixels import apply_windowing
+from pydicom.pixels.processing import apply_windowing
 from pydicom.uid import MPEG2MPML, JPEG2000Lossless, RLELossless
 
 from benchmark.errors import DataError
@@ -58,7 +58,7 @@ def test_the_windows_of_the_standard_are_those_of_pydicom(
     tmp_path: Path, function: str, signed: bool
 ) -> None:
     values = (DEEP.astype(np.int32) - 2048).astype(np.int16) if signed else DEEP
-    tags = {
+    tags: dict[str, Any] = {
         "BitsStored": 12, "VOILUTFunction": function,
         "WindowCenter": [100 if signed else 2000, 5], "WindowWidth": [900, 5],
     }  # fmt: skip
@@ -69,8 +69,12 @@ def test_the_windows_of_the_standard_are_those_of_pydicom(
 
 
 def test_the_rescale_comes_before_the_window(tmp_path: Path) -> None:
-    tags = {"BitsStored": 12, "RescaleSlope": 2, "RescaleIntercept": -1000}
-    window = {"WindowCenter": 1000, "WindowWidth": 2000, "VOILUTFunction": "LINEAR_EXACT"}
+    tags: dict[str, Any] = {"BitsStored": 12, "RescaleSlope": 2, "RescaleIntercept": -1000}
+    window: dict[str, Any] = {
+        "WindowCenter": 1000,
+        "WindowWidth": 2000,
+        "VOILUTFunction": "LINEAR_EXACT",
+    }
     expected = np.floor(np.clip((DEEP * 2.0 - 1000) * 255 / 2000, 0, 255) + 0.5)
     np.testing.assert_array_equal(shown(tmp_path, DEEP, **tags, **window), expected)
     np.testing.assert_array_equal(shown(tmp_path, DEEP, "0..2000", **tags), expected)
@@ -91,7 +95,7 @@ def test_modality_and_voi_tables_are_followed_in_this_order(tmp_path: Path) -> N
 
 
 def test_monochrome_1_is_inverted_after_the_window(tmp_path: Path) -> None:
-    tags = {"BitsStored": 12, "WindowCenter": 1000, "WindowWidth": 700}
+    tags: dict[str, Any] = {"BitsStored": 12, "WindowCenter": 1000, "WindowWidth": 700}
     plain = shown(tmp_path, DEEP, **tags)
     inverted = shown(tmp_path, DEEP, PhotometricInterpretation="MONOCHROME1", **tags)
     np.testing.assert_array_equal(inverted, 255 - plain)
@@ -100,7 +104,7 @@ def test_monochrome_1_is_inverted_after_the_window(tmp_path: Path) -> None:
 def test_padding_does_not_decide_the_window(tmp_path: Path) -> None:
     padded = DEEP.copy()
     padded[:10] = 65535
-    tags = {"BitsStored": 16, "PixelPaddingValue": 65535}
+    tags: dict[str, Any] = {"BitsStored": 16, "PixelPaddingValue": 65535}
     bare = write_dicom(tmp_path / "b.dcm", padded[10:], BitsStored=16)
     np.testing.assert_array_equal(shown(tmp_path, padded, **tags)[10:], read_radiograph(bare))
 
@@ -185,7 +189,7 @@ def test_stacks_and_absurd_sizes_are_refused_by_the_header(
 
 
 def test_a_window_without_width_and_missing_pixels_are_refused(tmp_path: Path) -> None:
-    tags = {"WindowCenter": 5, "WindowWidth": 0}
+    tags: dict[str, Any] = {"WindowCenter": 5, "WindowWidth": 0}
     path = write_dicom(tmp_path / "film.dcm", DEEP, **tags)
     assert "give one with the option window" in refusal(path, header_too=False)
     path = write_dicom(tmp_path / "film.dcm", RAMP, Rows=40)
