@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class Folder(LandmarkDataset):
             DataError: The labels or an image are missing or say what cannot be, or no test image
                 or no training image is left.
         """
-        labels = self._labels()
+        labels = self._labels
         truth = ground_truth(
             labels, self.options.annotator, mask_occluded=self.options.mask_occluded
         )
@@ -123,7 +124,7 @@ class Folder(LandmarkDataset):
 
     def settled(self) -> PluginOptions:
         """The options with the labels and the format that were found."""
-        labels = self._labels()
+        labels = self._labels
         path = os.path.relpath(self._label_path(), self._folder())
         return self.options.model_copy(update={"labels": path, "label_format": labels.format})
 
@@ -144,6 +145,7 @@ class Folder(LandmarkDataset):
             return root / self.options.images
         return root / "images" if (root / "images").is_dir() else root
 
+    @cached_property
     def _labels(self) -> LabelSet:
         # Listing the plugins needs none of the formats.
         from benchmark.labels.reading import read_labels

@@ -15,6 +15,9 @@ from benchmark.spacing import parse_spacing
 FROM_FILES, IN_PIXELS = "files", "px"
 """What the option ``spacing`` says for the tags of the files, and for errors in px."""
 
+MAX_TEXT = 500
+"""A longer name or note would break every table that shows it."""
+
 _TABLE_ENDINGS = (".csv", ".tsv")
 
 
@@ -89,6 +92,13 @@ class FolderOptions(PluginOptions):
     def _spacing_is_known(cls, value: str | None) -> str | None:
         if value is not None and not is_table(value) and value not in {FROM_FILES, IN_PIXELS}:
             parse_spacing(value)
+        return value
+
+    @field_validator("name", "note")
+    @classmethod
+    def _text_is_printable(cls, value: str | None) -> str | None:
+        if value is not None and not (value.isprintable() and len(value) <= MAX_TEXT):
+            raise ValueError(f"it must be printable, and no longer than {MAX_TEXT} signs")
         return value
 
     @field_validator("window")
