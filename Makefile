@@ -65,5 +65,5 @@ $(STAMP): pyproject.toml constraints.txt
 	     grep -v -e '^torch==' -e '^torchvision==' constraints.txt > $(PINS); \
 	     echo "torch==$$torch" >> $(PINS) ;; \
 	esac
-	$(BIN)/python -m pip install --disable-pip-version-check -c $(PINS) -e '.[imagenet,test,lint]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(PINS) -e '.[imagenet,dicom,volumes,test,lint]'
 	@touch $@

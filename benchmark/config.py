@@ -178,8 +178,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    # Numbers of thousands of digits, and brackets within brackets without end.
+    except (ValueError, RecursionError) as error:
+        reason = error if isinstance(error, ValueError) else "it is nested too deeply"
+        raise UsageError(f"{path} is not valid TOML: {reason}") from error
 
 
 def validated(model: type[M], values: dict[str, Any], where: str) -> M:

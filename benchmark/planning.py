@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmark.backbones import BackboneSpec, parse_backbone
 from benchmark.config import Preset, RunConfig, load_preset
+from benchmark.descriptions import find_described, resolve_datasets
 from benchmark.errors import DataError, UsageError
 from benchmark.frames import working_size
 from benchmark.grid import (
@@ -106,7 +108,7 @@ def make_plan(config: RunConfig) -> Plan:
     arms = _arms(config, preset, notes)
     cells: list[PlannedCell] = []
     roots: dict[str, Path | None] = {}
-    for spec in registry("dataset").resolve(config.datasets):
+    for spec in resolve_datasets(config.datasets, config.data_roots):
         data = _index(spec, config)
         for arm in arms:
             prepared = _dataset_spec(data, arm.backbone, config)
@@ -176,22 +178,28 @@ def choose_dataset(spec: PluginSpec, roots: Mapping[str, Path]) -> ChosenDataset
     """The dataset of a spec, in its folder.
 
     Args:
-        spec: Its name and options.
+        spec: Its name and options; the name may be that of a description.
         roots: Folder by name; the key '' serves all others.
 
     Raises:
         UsageError: It needs a folder and none is given, or an option will not do.
     """
     datasets = registry("dataset")
-    plugin = datasets.load(spec.name)
+    defaults: Mapping[str, Any] = {}
     root = roots.get(spec.name, roots.get(""))
+    described = None if spec.name in datasets.names() else find_described(spec.name, roots)
+    if described is not None:
+        root = roots.get(spec.name, described.root)
+        defaults = described.description.options
+        spec = PluginSpec(described.description.plugin, spec.options)
+    plugin = datasets.load(spec.name)
     if plugin.needs_root and root is None:
         where = f" ({plugin.source})" if plugin.source else ""
         raise UsageError(
             f"dataset {spec.name!r} needs the folder of its files: --data-root DIR{where}"
         )
     root = root if plugin.needs_root else None
-    options = datasets.options(spec)
+    options = datasets.options(spec, defaults)
     return ChosenDataset(PluginChoice.of(plugin, options), plugin(options, root), root)
 
 

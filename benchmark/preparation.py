@@ -180,6 +180,7 @@ def _record(
         annotator_distance=index.annotator_distance(),
         annotators=index.annotator_distances(),
         notes=index.notes,
+        spacing_source=index.spacing_source,
         leaks=tuple(leaks),
         leaks_allowed=spec.allow_leaks,
         leaks_excluded=spec.exclude_leaks,

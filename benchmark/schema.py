@@ -71,6 +71,9 @@ class DatasetRecord(Record):
         default=(), description="The pairs of annotators, on the test images."
     )
     notes: tuple[str, ...] = ()
+    spacing_source: str = Field(
+        default="", description="Where the spacing of a user's images is from."
+    )
     leaks: tuple[Leak, ...] = ()
     leaks_allowed: bool = False
     leaks_excluded: bool = Field(

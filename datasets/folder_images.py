@@ -32,7 +32,8 @@ def find_image(folder: Path, name: str) -> Path | None:
             return path
         is_known = path.suffix.lower() in SUFFIXES
         for stem in (path.name, path.stem) if is_known else (path.name,):
-            for suffix in SUFFIXES:
+            # Files of an archive often have no ending at all.
+            for suffix in ("", *SUFFIXES):
                 candidate = path.parent / (stem + suffix)
                 if _is_file(candidate):
                     return candidate

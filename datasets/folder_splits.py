@@ -13,12 +13,16 @@ from benchmark.records import Split
 
 
 def assign_splits(
-    images: Sequence[LabelledImage], labels: Path, test_fraction: float
+    images: Sequence[LabelledImage],
+    patients: Mapping[str, str],
+    labels: Path,
+    test_fraction: float,
 ) -> dict[str, Split]:
     """The split of each image.
 
     Args:
         images: The splits that their labels give are obeyed; without any, test images are drawn.
+        patients: The patient by image, of those that are known.
         labels: Where the labels lie, for the message.
         test_fraction: Share of the images to draw, in (0, 1).
 
@@ -33,7 +37,7 @@ def assign_splits(
                 f"{image.where}: {image.name} has no split, but {next(iter(given))} has one; give "
                 "all images a split, or none."
             )
-    groups = {image.name: image.patient or image.name for image in images}
+    groups = {image.name: patients.get(image.name) or image.name for image in images}
     splits = given or draw_split(groups, test_fraction)
     mend = "mark some in the column 'split'" if given else "add images, or change test_fraction"
     for needed in ("test", "train"):
@@ -43,9 +47,10 @@ def assign_splits(
     for image in images:
         other = first.setdefault(groups[image.name], image.name)
         if (splits[other] == "test") != (splits[image.name] == "test"):
+            who = f"patient {image.patient}" if image.patient else "one patient (by PatientID)"
             raise DataError(
-                f"{image.where}: patient {image.patient} has a test image "
-                f"and a training image ({other}, {image.name}); keep a patient on one side."
+                f"{image.where}: {who} has a test image and a training image ({other}, "
+                f"{image.name}); keep a patient on one side."
             )
     return splits
 

@@ -15,9 +15,10 @@ from rich.progress import Progress
 from benchmark.audit.checks import Findings, find_faults
 from benchmark.audit.printing import print_findings, save_findings
 from benchmark.audit.reading import read_material
+from benchmark.descriptions import resolve_datasets
 from benchmark.display import human_seconds
 from benchmark.planning import choose_dataset
-from benchmark.registry import add_plugin_files, registry
+from benchmark.registry import add_plugin_files
 
 EXIT_NOTHING, EXIT_FINDINGS = 0, 3
 
@@ -55,7 +56,7 @@ def audit(
     """
     add_plugin_files(plugins)
     named: list[tuple[str, Findings]] = []
-    for place, spec in enumerate(registry("dataset").resolve(datasets)):
+    for place, spec in enumerate(resolve_datasets(datasets, roots)):
         started = time.monotonic()
         chosen = choose_dataset(spec, roots)
         with _bar(console) as listener:

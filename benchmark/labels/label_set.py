@@ -23,13 +23,14 @@ class ImageFrame:
     Attributes:
         width: In px.
         height: In px.
-        spacing: mm per px along x and along y, as the tool saw them in which the points were set.
+        spacing: mm per px along x and along y, as the tool saw them in which the points were set;
+            None where that cannot be known.
         origin: Where that tool had the centre of the first pixel, in mm (x and y of LPS).
     """
 
     width: int
     height: int
-    spacing: tuple[float, float] = (1.0, 1.0)
+    spacing: tuple[float, float] | None = (1.0, 1.0)
     origin: tuple[float, float] = (0.0, 0.0)
 
 
@@ -72,6 +73,7 @@ class LabelledImage:
         patient: Empty where the labels do not say.
         split: None where the labels do not say.
         size: Width and height in px that the labels declare, or None.
+        spacing: mm per px along x and along y that the labels declare, or None.
     """
 
     name: str
@@ -81,6 +83,7 @@ class LabelledImage:
     patient: str = ""
     split: Split | None = None
     size: tuple[int, int] | None = None
+    spacing: tuple[float, float] | None = None
 
     @property
     def where(self) -> str:
