@@ -95,9 +95,11 @@ def dataset_groups(store: Store, cells: Iterable[CellRecord]) -> list[DatasetGro
         # It failed before anything was known of the data; with one candidate there is no doubt.
         homes = [content for name, content in members if name == cell.labels.dataset and content]
         members[cell.labels.dataset, homes[0] if len(homes) == 1 else ""].append(cell)
-    contents = Counter(name for name, _ in members)
+    kinds = {place: any(map(excludes_leaks, group)) for place, group in members.items()}
+    # Whole test sets and those without leaks are told apart by words, others by their content.
+    alike = Counter((name, kinds[name, content]) for name, content in members)
     return [
-        _group(name, content, group, records, alone=contents[name] == 1)
+        _group(name, content, group, records, alone=alike[name, kinds[name, content]] == 1)
         for (name, content), group in sorted(members.items())
     ]
 
