@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.config import load_preset, preset_names
+from benchmark.dataset_choice import choose_dataset
 from benchmark.dataset_facts import facts_of, print_facts
 from benchmark.descriptions import Described, all_described, find_described
 from benchmark.display import human_seconds
 from benchmark.errors import PluginError, UsageError
-from benchmark.planning import choose_dataset
 from benchmark.plugin_specs import PluginSpec
 from benchmark.plugins import LandmarkDataset, Method, Plugin
 from benchmark.registry import registry

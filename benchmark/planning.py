@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmark.backbones import BackboneSpec, parse_backbone
 from benchmark.config import Preset, RunConfig, load_preset
-from benchmark.descriptions import find_described, resolve_datasets
+from benchmark.dataset_choice import choose_dataset
+from benchmark.descriptions import resolve_datasets
 from benchmark.errors import DataError, UsageError
 from benchmark.frames import working_size
 from benchmark.grid import (
@@ -22,7 +22,7 @@ from benchmark.grid import (
     long_finetuning_steps,
 )
 from benchmark.plugin_specs import PluginSpec
-from benchmark.plugins import LandmarkDataset, Method
+from benchmark.plugins import Method
 from benchmark.records import DatasetIndex
 from benchmark.registry import add_plugin_files, registry
 from benchmark.schema import CellLabels
@@ -70,15 +70,6 @@ class _Arm:
     backbone: BackboneSpec
     transfer: Transfer
     control: bool
-
-
-@dataclass(frozen=True, eq=False)
-class ChosenDataset:
-    """A dataset with its options and its folder, of which nothing has been read."""
-
-    choice: PluginChoice
-    plugin: LandmarkDataset
-    root: Path | None
 
 
 @dataclass(frozen=True)
@@ -172,35 +163,6 @@ def _backbones(
         raise UsageError(f"method {method.name!r} cannot run here: {reasons[0]}")
     notes += [f"{method.name}: {reason}; left out there" for reason in reasons]
     return possible
-
-
-def choose_dataset(spec: PluginSpec, roots: Mapping[str, Path]) -> ChosenDataset:
-    """The dataset of a spec, in its folder.
-
-    Args:
-        spec: Its name and options; the name may be that of a description.
-        roots: Folder by name; the key '' serves all others.
-
-    Raises:
-        UsageError: It needs a folder and none is given, or an option will not do.
-    """
-    datasets = registry("dataset")
-    defaults: Mapping[str, Any] = {}
-    root = roots.get(spec.name, roots.get(""))
-    described = None if spec.name in datasets.names() else find_described(spec.name, roots)
-    if described is not None:
-        root = roots.get(spec.name, described.root)
-        defaults = described.description.options
-        spec = PluginSpec(described.description.plugin, spec.options)
-    plugin = datasets.load(spec.name)
-    if plugin.needs_root and root is None:
-        where = f" ({plugin.source})" if plugin.source else ""
-        raise UsageError(
-            f"dataset {spec.name!r} needs the folder of its files: --data-root DIR{where}"
-        )
-    root = root if plugin.needs_root else None
-    options = datasets.options(spec, defaults)
-    return ChosenDataset(PluginChoice.of(plugin, options), plugin(options, root), root)
 
 
 def _index(spec: PluginSpec, config: RunConfig) -> _Data:

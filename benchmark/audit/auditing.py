@@ -15,9 +15,9 @@ from rich.progress import Progress
 from benchmark.audit.checks import Findings, find_faults
 from benchmark.audit.printing import print_findings, save_findings
 from benchmark.audit.reading import read_material
+from benchmark.dataset_choice import choose_dataset
 from benchmark.descriptions import resolve_datasets
 from benchmark.display import human_seconds
-from benchmark.planning import choose_dataset
 from benchmark.registry import add_plugin_files
 
 EXIT_NOTHING, EXIT_FINDINGS = 0, 3

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.audit.material import Material
+from benchmark.dataset_choice import ChosenDataset
 from benchmark.errors import BenchmarkError
 from benchmark.image_reading import look_at_all
 from benchmark.leaks import thumbnail
-from benchmark.planning import ChosenDataset
 from benchmark.plugins import LandmarkDataset
 from benchmark.records import Sample
 from benchmark.refusals import noted_refusals
