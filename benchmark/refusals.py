@@ -26,7 +26,7 @@ class Refusal:
 _noted: ContextVar[list[Refusal] | None] = ContextVar("noted refusals", default=None)
 
 
-def refuse(error: DataError, image: str = "") -> None:
+def refuse(error: DataError, image: str = "", *, seen: bool = False) -> None:
     """Raise an error, unless an audit is reading, which notes it and goes on.
 
     Datasets call it in place of ``raise`` wherever they can go on all the same: behind it stands
@@ -35,6 +35,8 @@ def refuse(error: DataError, image: str = "") -> None:
     Args:
         error: The sentence for the user.
         image: The id of the image that it is about.
+        seen: Whether the fault stays in what is read, where a check of the audit sees it; then it
+            is not noted.
 
     Raises:
         DataError: Always, but within `noted_refusals`.
@@ -42,7 +44,8 @@ def refuse(error: DataError, image: str = "") -> None:
     refusals = _noted.get()
     if refusals is None:
         raise error
-    refusals.append(Refusal(image, str(error)))
+    if not seen:
+        refusals.append(Refusal(image, str(error)))
 
 
 @contextmanager

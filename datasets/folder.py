@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.datasets.annotations import check_inside
-from benchmark.datasets.folder_images import find_image, image_paths
+from benchmark.datasets.folder_images import find_image, image_headers, image_paths
 from benchmark.datasets.folder_notes import notes_on
 from benchmark.datasets.folder_options import FolderOptions
 from benchmark.datasets.folder_patients import find_patients
@@ -17,12 +17,13 @@ from benchmark.datasets.folder_spacing import find_spacings
 from benchmark.datasets.folder_splits import assign_splits
 from benchmark.errors import DataError, UsageError
 from benchmark.fingerprint import dataset_fingerprint
-from benchmark.images import AUTO, ImageHeader, Window, image_header, image_size, read_radiograph
+from benchmark.images import AUTO, ImageHeader, Window, image_size, read_radiograph
 from benchmark.labels.ground_truth import annotations_of, ground_truth
 from benchmark.labels.label_set import ImageFrame, LabelledImage, LabelSet
 from benchmark.labels.slicer_spacing import spacing_in_slicer
 from benchmark.plugins import LandmarkDataset, PluginOptions
 from benchmark.records import DatasetIndex, Sample, Split
+from benchmark.refusals import refuse
 from benchmark.spacing import parse_spacing
 
 
@@ -66,7 +67,8 @@ class Folder(LandmarkDataset):
         )
         images = [labels.images[name] for name in truth]
         paths = image_paths(self._image_folder(), images)
-        headers = {name: image_header(path) for name, path in paths.items()}
+        headers = image_headers(paths)
+        images = [image for image in images if image.name in headers]
         named = {path: name for name, path in paths.items()}
         spacings = find_spacings(
             self.options.spacing,
@@ -193,10 +195,11 @@ class Folder(LandmarkDataset):
                     x, y = map(float, point)
                     check_inside((x, y), size, annotation.path, place, mend)
         if np.isnan(truth).all():
-            raise DataError(
+            error = DataError(
                 f"{image.where}: {image.name} has no landmark at all; label one, or leave the "
                 "image out."
             )
+            refuse(error, image.name)
         scale = self.options.reference_size / max(size)
         several = len(labels.annotators) > 1
         masked = self.options.mask_occluded

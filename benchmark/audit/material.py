@@ -56,12 +56,15 @@ class Material:
     @cached_property
     def sizes(self) -> np.ndarray:
         """(images, 2) width and height of the frames in px."""
-        return np.array([(s.width, s.height) for s in self.index.samples], dtype=np.float64)
+        return np.array(
+            [(s.width, s.height) for s in self.index.samples], dtype=np.float64
+        ).reshape(-1, 2)
 
     @cached_property
     def spacing(self) -> np.ndarray:
         """(images, 2) the dataset's unit per px along x and y."""
-        return np.array([s.spacing for s in self.index.samples], dtype=np.float64)
+        spacing = [s.spacing for s in self.index.samples]
+        return np.array(spacing, dtype=np.float64).reshape(-1, 2)
 
     @cached_property
     def copies(self) -> list[Leak]:

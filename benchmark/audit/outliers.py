@@ -50,8 +50,12 @@ def _single(inquiry: Inquiry, case: int) -> list[Finding] | None:
     assert model is not None
     points = inquiry.points[case].copy()
     known = len(inquiry.known(case))
+    # What is known to be wrong would draw the others with it.
+    points[inquiry.told[case]] = np.nan
     found: list[Finding] = []
-    off = 0
+    off = int(inquiry.told[case].sum())
+    if off and known - off < FEWEST_TO_EXPECT:
+        return []
     while known - off > FEWEST_TO_EXPECT:
         surprise = inquiry.surprise(points[None])
         multiple = surprise.multiple[0]
@@ -62,8 +66,6 @@ def _single(inquiry: Inquiry, case: int) -> list[Finding] | None:
         if off > _LARGEST_SHARE * known:
             return None
         points[worst] = np.nan
-        if inquiry.told[case, worst]:
-            continue
         pixels = surprise.distance[0, worst] / model.lay(points[None]).scale[0]
         found.append(
             inquiry.finding(

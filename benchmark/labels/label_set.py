@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.errors import DataError
 from benchmark.labels.files import where
 from benchmark.records import Split
+from benchmark.refusals import refuse
 
 MISSING, OCCLUDED, VISIBLE = 0, 1, 2
 """The visibility of a landmark, with the numbers of COCO."""
@@ -100,11 +101,12 @@ class LabelledImage:
             DataError: The labels declare another size.
         """
         if self.size is not None and self.size != size:
-            raise DataError(
+            error = DataError(
                 f"{self.where}: the labels of {self.name} were made on {self.size[0]} x "
                 f"{self.size[1]} px, but the image has {size[0]} x {size[1]} px; bring it in the "
                 "size it was labelled in."
             )
+            refuse(error, self.name)
 
 
 @dataclass(frozen=True, eq=False)
