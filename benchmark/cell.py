@@ -136,6 +136,7 @@ def _costs(
     """The fields of a cell's record that say what it took."""
     pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
     return {
+        "extra": pretrained.extra if pretrained else None,
         "parameters": sum(p.numel() for p in tested.detector.parameters()),
         "multiply_adds": multiply_adds(tested.detector, spec.dataset.working_size),
         "steps": spec.finetuning_steps,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmark.cli_data import prepare
+from benchmark.cli_data import Plugins, audit, prepare
 from benchmark.errors import BenchmarkError
 
 app = typer.Typer(
@@ -26,19 +26,12 @@ DEFAULT_OUTPUT = Path("runs")
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="Folder in which finished work lies (the store).")
 ]
-Plugins = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", help="A Python file with methods, datasets or reports; repeatable."),
-]
 Margin = Annotated[
     float | None,
     typer.Option(
         min=0, help="Margin of practical equivalence, in the dataset's unit; default the run's."
     ),
 ]
-
-
-app.command()(prepare)
 
 
 def _console() -> Console:
@@ -60,6 +53,13 @@ def run(
     data_root: Annotated[
         list[str] | None,
         typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
+    ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Folder of further unlabelled images for pretraining: DIR, or NAME=DIR; films of "
+            "test images are found and left out."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds, from 0 on.")] = None,
     backbones: Annotated[
@@ -138,6 +138,7 @@ def run(
         "preset": preset,
         "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
+        "unlabelled": unlabelled,
         "margin": margin,
         "output": output,
         "workers": workers,
@@ -234,40 +235,8 @@ def info(
     print_info(name, _console())
 
 
-@app.command()
-def audit(
-    datasets: Annotated[
-        str, typer.Argument(help="A dataset, with or without options; several with commas.")
-    ],
-    data_root: Annotated[
-        list[str] | None,
-        typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit status 3 where anything is found.")
-    ] = False,
-    save: Annotated[
-        Path | None, typer.Option(help="Write all findings into this CSV file.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that read images; default one a core.")
-    ] = None,
-    plugin: Plugins = None,
-) -> None:
-    """Find what ruins a benchmark: leaks, copies, and labels that cannot be right."""
-    from benchmark.audit.auditing import audit as look_for_faults
-    from benchmark.requests import data_roots
-
-    status = look_for_faults(
-        datasets,
-        data_roots(data_root or ()),
-        _console(),
-        plugins=plugin or (),
-        processes=workers,
-        strict=strict,
-        save=save,
-    )
-    raise typer.Exit(status)
+app.command()(prepare)
+app.command()(audit)
 
 
 @app.command()

@@ -8,6 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with methods, datasets or reports; repeatable."),
+]
+
 
 def prepare(
     source: Annotated[Path, typer.Argument(help="The folder of your images.")],
@@ -69,5 +74,40 @@ def prepare(
         spacing=spacing,
         folder=folder,
         images_shown=shown,
+    )
+    raise typer.Exit(status)
+
+
+def audit(
+    datasets: Annotated[
+        str, typer.Argument(help="A dataset, with or without options; several with commas.")
+    ],
+    data_root: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit status 3 where anything is found.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Write all findings into this CSV file.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read images; default one a core.")
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Find what ruins a benchmark: leaks, copies, and labels that cannot be right."""
+    from benchmark.audit.auditing import audit as look_for_faults
+    from benchmark.requests import data_roots
+
+    status = look_for_faults(
+        datasets,
+        data_roots(data_root or ()),
+        Console(soft_wrap=False, highlight=False),
+        plugins=plugin or (),
+        processes=workers,
+        strict=strict,
+        save=save,
     )
     raise typer.Exit(status)

@@ -132,6 +132,11 @@ class RunConfig(Settings):
     data_roots: dict[str, Path] = Field(
         default_factory=dict, description="Folder by dataset; the key '' serves all others."
     )
+    unlabelled: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Folder of further unlabelled images for pretraining, by dataset; the key '' "
+        "serves all others.",
+    )
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None,
         description="Margin of practical equivalence in the dataset's unit: mm, or px at its "

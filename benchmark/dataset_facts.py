@@ -65,6 +65,8 @@ def print_facts(name: str, facts: Facts, notes: Sequence[str], console: Console)
         table.add_row(Text(title), Text(text))
     console.print(table)
     for note in notes:
+        if note.startswith("Spacing: "):
+            continue  # it stands above
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 

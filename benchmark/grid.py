@@ -121,6 +121,20 @@ class DatasetSpec(Spec):
         return values
 
 
+class ExtraImages(Spec):
+    """Unlabelled images of the user's beside the pool of a dataset, by their content alone."""
+
+    fingerprint: str
+    extra_images: int
+
+
+class ExtraPoolSpec(Spec):
+    """Such images at the working size of a dataset, without those that its test set shows."""
+
+    dataset: DatasetSpec
+    extra: ExtraImages
+
+
 class PretrainingSpec(Spec):
     """One pretraining; ``dataset`` and ``seed`` are None where the pool is not looked at."""
 
@@ -131,6 +145,22 @@ class PretrainingSpec(Spec):
     batch_size: int
     precision: str
     seed: int | None
+    extra: ExtraImages | None = None
+
+    @property
+    def extra_pool(self) -> ExtraPoolSpec | None:
+        """What has to be prepared beside the dataset, or None."""
+        if self.dataset is None or self.extra is None:
+            return None
+        return ExtraPoolSpec(dataset=self.dataset, extra=self.extra)
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``extra`` where there is none, so that older keys stay the same."""
+        values: dict[str, Any] = handler(self)
+        if self.extra is None:
+            del values["extra"]
+        return values
 
 
 class CellSpec(Spec):

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from benchmark.grid import PluginChoice
 from benchmark.plugins import LandmarkDataset
-from benchmark.records import Sample
 from benchmark.registry import registry
 
 T = TypeVar("T")
+I = TypeVar("I")  # noqa: E741  what names an image: a sample, or a file
 
-Look = Callable[[LandmarkDataset, Sample], T]
+Look = Callable[[LandmarkDataset, I], T]
 """What is done with an image; a function of a module, so that processes can be handed it."""
 
 # Below this number of images, starting processes costs more than it saves.
@@ -31,8 +31,8 @@ def open_plugin(choice: PluginChoice, root: Path | None) -> LandmarkDataset:
 
 
 def look_at_all(
-    look: Look[T],
-    samples: Sequence[Sample],
+    look: Look[I, T],
+    samples: Sequence[I],
     choice: PluginChoice,
     root: Path | None,
     *,
@@ -42,8 +42,8 @@ def look_at_all(
     """What ``look`` gives for each image, in order.
 
     Args:
-        look: Called with the dataset and a sample of it.
-        samples: The images.
+        look: Called with the dataset and one of the samples.
+        samples: The images, or files to be read as the dataset's own are.
         choice: The dataset, which each process opens once.
         root: Its folder.
         plugins: Files with plugins, for the processes.
@@ -70,5 +70,5 @@ def _open(choice: PluginChoice, root: Path | None, plugins: tuple[Path, ...]) ->
     _Opened.dataset = open_plugin(choice, root)
 
 
-def _look(look: Look[T], sample: Sample) -> T:
+def _look(look: Look[I, T], sample: I) -> T:
     return look(_Opened.dataset, sample)

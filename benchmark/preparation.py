@@ -24,6 +24,7 @@ from benchmark.schema import DatasetRecord, Leak, Preview
 from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
 
+THUMBNAILS = "thumbnails.npy"
 PREVIEWS = 24
 PREVIEW_SIDE = 512
 
@@ -34,10 +35,21 @@ def _working_image(
     """The image at working size, the thumbnail for the leak search, and the frame."""
     pixels = dataset.read(sample.id)
     frame = fit(sample.width, sample.height, canvas)
+    return placed(pixels, frame, canvas), thumbnail(pixels), frame
+
+
+def placed(pixels: np.ndarray, frame: Frame, canvas: tuple[int, int]) -> np.ndarray:
+    """An image in its frame on a black canvas.
+
+    Args:
+        pixels: (height, width) uint8, native.
+        frame: Where it lies.
+        canvas: Height and width of the result.
+    """
     working = np.zeros(canvas, np.uint8)
     (left, top), (width, height) = frame.offset, frame.content
     working[top : top + height, left : left + width] = scale_to(pixels, frame.content)
-    return working, thumbnail(pixels), frame
+    return working
 
 
 def prepare(
@@ -74,11 +86,14 @@ def prepare(
     if spec.exclude_leaks:
         index, kept = _without_leaking_tests(index, leaks)
         pixels, frames = pixels[kept], [frames[row] for row in kept]
+        thumbnails = [thumbnails[row] for row in kept]
     stays = spec.allow_leaks or spec.exclude_leaks
     kept_out = set() if stays else {leak.pool_id for leak in leaks}
     pool = [s.split != "test" and s.id not in kept_out for s in index.samples]
     with store.folder("datasets", spec.key) as folder:
         np.save(folder / "images.npy", pixels)
+        # Means of pixels are whole here; they are asked when further images are checked.
+        np.save(folder / THUMBNAILS, np.stack(thumbnails).astype(np.uint8))
         np.save(folder / "points.npy", np.stack([s.points for s in index.samples]))
         write_index(folder / "index.json", _rows(index, frames, pool))
         _write_previews(folder, dataset, index)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmark.accounting import CudaClock, Stopwatch, counted, timings
@@ -15,6 +16,7 @@ from benchmark.devices import generator, resolve_precision
 from benchmark.energy import POWERCAP, EnergyMeter
 from benchmark.environment import peak_memory_mb
 from benchmark.errors import PluginError
+from benchmark.extra_images import load_extra
 from benchmark.grid import PretrainingSpec
 from benchmark.operations import peak_flops
 from benchmark.plugins import Method, Part
@@ -23,7 +25,7 @@ from benchmark.probing import probe
 from benchmark.progress import Listener, silent
 from benchmark.registry import registry
 from benchmark.representation import embedding_health
-from benchmark.schema import PretrainingRecord
+from benchmark.schema import ExtraPool, PretrainingRecord
 from benchmark.seeding import stream_seed
 from benchmark.store import Store, file_sha256, write_record
 from benchmark.training import Trainer
@@ -73,7 +75,10 @@ def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> Unlabe
     """The pool: nothing but pixels of images that are neither test images nor leaks of one."""
     assert spec.dataset is not None
     prepared = load_prepared(store, spec.dataset.key)
-    return UnlabelledImages(prepared.pixels[prepared.in_pool], device)
+    pixels = prepared.pixels[prepared.in_pool]
+    if spec.extra_pool is not None:
+        pixels = np.concatenate([pixels, load_extra(store, spec.extra_pool.key)])
+    return UnlabelledImages(pixels, device)
 
 
 @counted("evaluation")
@@ -118,7 +123,8 @@ def run_pretraining(
             checkpoint=checkpoint,
         )
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
-        record = _record(spec, trainer, machine, seconds, meter, stopwatch)
+        extra = store.extra_pool(spec.extra_pool.key) if spec.extra_pool is not None else None
+        record = _record(spec, trainer, machine, seconds, meter, stopwatch, extra)
         write_record(folder / "pretraining.json", record)
     checkpoint.unlink(missing_ok=True)
     return record
@@ -177,6 +183,7 @@ def _record(
     seconds: float,
     meter: EnergyMeter,
     stopwatch: Stopwatch,
+    extra: ExtraPool | None,
 ) -> PretrainingRecord:
     # What an interrupted training took before cannot be known, and a part is not the whole.
     whole = not trainer.earlier_seconds
@@ -201,6 +208,7 @@ def _record(
         peak_memory_mb=peak_memory_mb(),
         energy_joules=meter.joules if whole else None,
         energy_shared_by=meter.shared_by if whole else {},
+        extra=extra,
         environment=machine.environment,
         files={WEIGHTS: file_sha256(trainer.folder / WEIGHTS)},
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -65,6 +65,8 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     roots = result.get("data_roots")
     if isinstance(roots, (list, tuple)):
         result["data_roots"] = data_roots(roots)
+    if isinstance(result.get("unlabelled"), (list, tuple)):
+        result["unlabelled"] = data_roots(result["unlabelled"])
     return result
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmark.errors import StoreError
 from benchmark.estimates import Estimator
+from benchmark.grid import ExtraPoolSpec
 from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
 from benchmark.store import Store, file_sha256
@@ -95,7 +96,12 @@ def _tasks_of(
     """Preparation and pretraining, where the store lacks them."""
     found: list[Task] = []
     dataset, pretraining = cell.spec.dataset, cell.spec.pretraining
-    if not looker.has_dataset(dataset.key):
+    trains = pretraining is not None and not looker.has_pretraining(pretraining.key)
+    extra = pretraining.extra_pool if trains and pretraining is not None else None
+    wants_extra = extra is not None and not looker.has_extra(extra.key)
+    # Stores of an older version lack what further images are compared with.
+    bare = wants_extra and not looker.has_thumbnails(dataset.key)
+    if not looker.has_dataset(dataset.key) or bare:
         root = plan.roots[dataset.key]
         found.append(
             Task(
@@ -110,7 +116,9 @@ def _tasks_of(
                 },
             )
         )
-    if pretraining is not None and not looker.has_pretraining(pretraining.key):
+    if extra is not None and wants_extra:
+        found.append(_extra_task(extra, plan, estimator, processes))
+    if pretraining is not None and trains:
         own = pretraining.dataset is not None
         seed = f" seed {pretraining.seed}" if own else ""
         where = f"{dataset.title} " if own else ""
@@ -119,12 +127,33 @@ def _tasks_of(
                 kind="pretrain",
                 key=pretraining.key,
                 title=f"pretrain {where}{cell.labels.method} {cell.labels.backbone}{seed}",
-                needs=(f"prepare/{dataset.key}",) if own else (),
+                needs=(
+                    *((f"prepare/{dataset.key}",) if own else ()),
+                    *((f"prepare/{extra.key}",) if extra is not None else ()),
+                ),
                 cost=estimator.pretraining(pretraining),
                 payload={"spec": pretraining.model_dump(mode="json")},
             )
         )
     return found
+
+
+def _extra_task(extra: ExtraPoolSpec, plan: Plan, estimator: Estimator, processes: int) -> Task:
+    """Reading a folder of unlabelled images, once the test images are known."""
+    root, folder = plan.roots[extra.dataset.key], plan.unlabelled[extra.key]
+    return Task(
+        kind="prepare",
+        key=extra.key,
+        title=f"prepare unlabelled images for {extra.dataset.title}",
+        needs=(f"prepare/{extra.dataset.key}",),
+        cost=estimator.preparation(),
+        payload={
+            "extra": extra.model_dump(mode="json"),
+            "root": str(root.resolve()) if root else None,
+            "folder": str(folder.resolve()),
+            "processes": processes,
+        },
+    )
 
 
 def _cell_task(
@@ -174,6 +203,12 @@ class _Looker:
     def has_dataset(self, key: str) -> bool:
         return self._once("datasets", key, self._dataset)
 
+    def has_extra(self, key: str) -> bool:
+        return self._once("datasets", key, self._extra)
+
+    def has_thumbnails(self, key: str) -> bool:
+        return self._file("datasets", key, "thumbnails.npy").exists()
+
     def has_pretraining(self, key: str) -> bool:
         return self._once("pretrained", key, self._pretraining)
 
@@ -189,6 +224,13 @@ class _Looker:
 
     def _dataset(self, key: str) -> bool:
         record = self.store.dataset(key)
+        if record is None:
+            return False
+        self._verify("datasets", key, record.files)
+        return True
+
+    def _extra(self, key: str) -> bool:
+        record = self.store.extra_pool(key)
         if record is None:
             return False
         self._verify("datasets", key, record.files)

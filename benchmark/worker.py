@@ -103,6 +103,20 @@ def _do(order: Order, reporter: _Reporter, begun: float) -> None:
     add_plugin_files(order.plugins)
     store, task = Store(order.store), order.task
     payload = task.payload
+    if task.kind == "prepare" and "extra" in payload:
+        from benchmark.extra_images import prepare_extra
+        from benchmark.grid import ExtraPoolSpec
+
+        prepare_extra(
+            store,
+            ExtraPoolSpec.model_validate(payload["extra"]),
+            Path(payload["root"]) if payload["root"] else None,
+            Path(payload["folder"]),
+            plugins=order.plugins,
+            processes=payload["processes"],
+            listener=reporter.progress,
+        )
+        return
     if task.kind == "prepare":
         from benchmark.grid import DatasetSpec
         from benchmark.preparation import prepare
