@@ -180,6 +180,7 @@ def test_patients_are_told_with_the_images_of_each_split() -> None:
     finding = only(shapes(12), change=change)
     assert (finding.check, finding.images) == ("patient", ("film00", "film01"))
     assert "1 test, 2 train" in finding.sentence
+    assert "P1" not in finding.sentence
 
 
 def two(points: np.ndarray, seed: int = 1) -> np.ndarray:
