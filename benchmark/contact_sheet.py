@@ -107,7 +107,7 @@ def write_sheet(path: Path, tiles: Sequence[Tile], landmark_names: Sequence[str]
         canvas.ellipse((left, top + 3, left + 8, top + 11), colour)
         canvas.text((left + 14, top), f"{number + 1} {_short(name)}", _INK, font)
     stream = io.BytesIO()
-    sheet.save(stream, "PNG", optimize=True)
+    sheet.save(stream, "PNG")
     write_file(path, stream.getvalue())
 
 

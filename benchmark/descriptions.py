@@ -111,8 +111,12 @@ def read_description(path: Path) -> DatasetDescription:
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read ({error.strerror}).") from error
     for text in _texts(values):
-        if not text.isprintable():
-            raise DataError(f"{path}: {text!r:.80} holds signs that cannot be printed; correct it.")
+        # File systems know no names of more than 255 bytes.
+        if not text.isprintable() or any(len(part.encode()) > 255 for part in text.split("/")):
+            raise DataError(
+                f"{path}: {text!r:.80} is too long or holds signs that cannot be printed; correct "
+                "it."
+            )
     try:
         return DatasetDescription.model_validate(values)
     except ValidationError as error:

@@ -18,6 +18,9 @@ FROM_FILES, IN_PIXELS = "files", "px"
 MAX_TEXT = 500
 """A longer name or note would break every table that shows it."""
 
+MAX_NAME = 255
+"""File systems know no longer names."""
+
 _TABLE_ENDINGS = (".csv", ".tsv")
 
 
@@ -94,11 +97,21 @@ class FolderOptions(PluginOptions):
             parse_spacing(value)
         return value
 
-    @field_validator("name", "note")
+    @field_validator(
+        "images", "labels", "label_format", "annotator", "spacing", "name", "note", "window"
+    )
     @classmethod
-    def _text_is_printable(cls, value: str | None) -> str | None:
+    def _text_can_be(cls, value: str | None) -> str | None:
         if value is not None and not (value.isprintable() and len(value) <= MAX_TEXT):
             raise ValueError(f"it must be printable, and no longer than {MAX_TEXT} signs")
+        return value
+
+    @field_validator("images", "labels", "spacing")
+    @classmethod
+    def _name_can_be(cls, value: str | None) -> str | None:
+        parts = value.split("/") if value is not None else ()
+        if any(len(part.encode()) > MAX_NAME for part in parts):
+            raise ValueError(f"a name of a file has no more than {MAX_NAME} signs")
         return value
 
     @field_validator("window")
