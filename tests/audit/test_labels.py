@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmark.audit.checks import find_faults
 from benchmark.audit.findings import Finding
@@ -236,3 +238,22 @@ def test_damaged_images_are_findings() -> None:
         ("film03",),
         "film03.png: broken.",
     )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["as they are", "scaled", "random", "equal"]))
+def test_no_labels_however_damaged_are_an_error(seed: int, kind: str) -> None:
+    generator = np.random.default_rng(seed)
+    points = shapes(int(generator.integers(1, 25)), seed=seed)[:, : generator.integers(1, 9)]
+    if kind == "scaled":
+        points[0] *= generator.choice([0, 1e-3, -1, 1e4])
+    if kind == "random":
+        points = generator.uniform(-1e6, 1e6, points.shape)
+    if kind == "equal":
+        points[:] = generator.choice([0.0, -1.0, 7.0])
+    points[generator.random(points.shape[:2]) < generator.choice([0, 0.4])] = np.nan
+    both = two(points, seed=seed)
+    for annotators in (None, both):
+        for finding in found(points, annotators=annotators, unit="mm"):
+            assert finding.images
+            assert finding.sentence
