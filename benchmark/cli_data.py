@@ -80,7 +80,7 @@ def prepare(
 
 def audit(
     datasets: Annotated[
-        str, typer.Argument(help="A dataset, as name or name[option=value]; several with commas.")
+        str, typer.Argument(help="A dataset, with or without options; several with commas.")
     ],
     data_root: Annotated[
         list[str] | None,

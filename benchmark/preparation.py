@@ -69,6 +69,43 @@ def prepare(
     started = time.monotonic()
     dataset = open_plugin(spec.dataset, root)
     index = dataset.index()
+    pixels, thumbnails, frames = _read_all(
+        index, spec, root, plugins=plugins, processes=processes, listener=listener
+    )
+    leaks = _leaks(index, thumbnails)
+    if spec.exclude_leaks:
+        index, kept = _without_leaking_tests(index, leaks)
+        pixels, thumbnails = pixels[kept], thumbnails[kept]
+        frames = [frames[row] for row in kept]
+    stays = spec.allow_leaks or spec.exclude_leaks
+    kept_out = set() if stays else {leak.pool_id for leak in leaks}
+    pool = [s.split != "test" and s.id not in kept_out for s in index.samples]
+    with store.folder("datasets", spec.key) as folder:
+        np.save(folder / "images.npy", pixels)
+        # Means of pixels are whole here; they are asked when further images are checked.
+        np.save(folder / THUMBNAILS, thumbnails.astype(np.uint8))
+        np.save(folder / "points.npy", np.stack([s.points for s in index.samples]))
+        write_index(folder / "index.json", _rows(index, frames, pool))
+        _write_previews(folder, dataset, index)
+        record = _record(spec, dataset, index, leaks, sum(pool), time.monotonic() - started)
+        names = ("images.npy", "points.npy", "index.json")
+        record = record.model_copy(
+            update={"files": {name: file_sha256(folder / name) for name in names}}
+        )
+        write_record(folder / "dataset.json", record)
+    return record
+
+
+def _read_all(
+    index: DatasetIndex,
+    spec: DatasetSpec,
+    root: Path | None,
+    *,
+    plugins: tuple[Path, ...],
+    processes: int,
+    listener: Listener,
+) -> tuple[np.ndarray, np.ndarray, list[Frame]]:
+    """All images at working size, their thumbnails and their frames, in the order of the index."""
     count = len(index.samples)
     pixels = np.zeros((count, *spec.working_size), np.uint8)
     thumbnails, frames = [], []
@@ -82,28 +119,7 @@ def prepare(
         frames.append(frame)
         if row % 8 == 7 or row + 1 == count:
             listener(Progress("prepare", row + 1, count))
-    leaks = _leaks(index, np.stack(thumbnails))
-    if spec.exclude_leaks:
-        index, kept = _without_leaking_tests(index, leaks)
-        pixels, frames = pixels[kept], [frames[row] for row in kept]
-        thumbnails = [thumbnails[row] for row in kept]
-    stays = spec.allow_leaks or spec.exclude_leaks
-    kept_out = set() if stays else {leak.pool_id for leak in leaks}
-    pool = [s.split != "test" and s.id not in kept_out for s in index.samples]
-    with store.folder("datasets", spec.key) as folder:
-        np.save(folder / "images.npy", pixels)
-        # Means of pixels are whole here; they are asked when further images are checked.
-        np.save(folder / THUMBNAILS, np.stack(thumbnails).astype(np.uint8))
-        np.save(folder / "points.npy", np.stack([s.points for s in index.samples]))
-        write_index(folder / "index.json", _rows(index, frames, pool))
-        _write_previews(folder, dataset, index)
-        record = _record(spec, dataset, index, leaks, sum(pool), time.monotonic() - started)
-        names = ("images.npy", "points.npy", "index.json")
-        record = record.model_copy(
-            update={"files": {name: file_sha256(folder / name) for name in names}}
-        )
-        write_record(folder / "dataset.json", record)
-    return record
+    return pixels, np.stack(thumbnails), frames
 
 
 def _leaks(index: DatasetIndex, thumbnails: np.ndarray) -> list[Leak]:

@@ -31,7 +31,7 @@ def films(inquiry: Inquiry) -> list[Finding]:
         certainty: Certainty = "certain" if abs(pair.correlation) >= SAME_FILM else "likely"
         patients = ""
         if first.group and second.group and first.group != second.group:
-            patients = f"; they are listed as two patients, {first.group} and {second.group}"
+            patients = "; they are listed as two patients"
         where = f"{first.split} and {second.split}" if across else f"both {first.split}"
         found.append(
             Finding(
@@ -52,13 +52,13 @@ def leaking_pairs(material: Material) -> list[Leak]:
 
 
 def patients(inquiry: Inquiry) -> list[Finding]:
-    """Patients with images in several splits."""
+    """Patients with images in several splits; their names are not repeated."""
     members: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for sample in inquiry.material.index.samples:
         if sample.group:
             members[sample.group][sample.split].append(sample.id)
     found = []
-    for patient, splits in members.items():
+    for splits in members.values():
         if len(splits) > 1:
             counts = ", ".join(f"{len(ids)} {split}" for split, ids in splits.items())
             images = tuple(ids[0] for ids in splits.values())
@@ -67,7 +67,7 @@ def patients(inquiry: Inquiry) -> list[Finding]:
                     "patient",
                     "certain",
                     images,
-                    f"patient {patient} is in several splits ({counts})",
+                    f"one patient is in several splits ({counts})",
                 )
             )
     return found

@@ -34,7 +34,7 @@ class Expectation:
     """A normal model of all landmarks together, from which each is predicted by the others.
 
     Fingers spread, jaws open and lungs fill, so a landmark varies more over all images than it
-    does once the others are known: by a factor of 2 to 4 on the sets in ``docs/audit.md``. The
+    does once the others are known: about twice as much in cephalograms and hands. The
     covariance is that of shapes laid over the reference, with deviations clipped at four times
     their spread, and is shrunk towards independent landmarks, the more the fewer images there are.
     Place, size and turn of a shape count as unknown, so that a shape of which half is missing is

@@ -100,13 +100,13 @@ def fit_shapes(points: np.ndarray) -> ShapeModel | None:
         core = distance <= _LIKE_THE_REST * np.nanquantile(distance, 0.3)
         reference = _normalised(_median(laid[core]), reference)
     laid = _lay(shapes[core], reference).places
-    if len(laid) < FEWEST_SHAPES or not np.isfinite(reference).all():
+    if len(laid) < FEWEST_SHAPES or not np.isfinite(reference).all() or not reference.any():
         return None
     spread = usual_spread(np.abs(laid - reference))
     logs = np.log(np.maximum(_rms(np.abs(laid - reference)), 1e-9))
     middle = np.median(logs)
     width = float(np.clip(1.4826 * np.median(np.abs(logs - middle)), *_LOG_WIDTHS))
-    limit = float(np.exp(middle + 4.0 * width))
+    limit = max(float(np.exp(middle + 4.0 * width)), 4.0 * SMALLEST_SPREAD)
     return ShapeModel(reference, np.maximum(spread, SMALLEST_SPREAD), limit)
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from benchmark.audit.checks import Findings, find_faults
 from benchmark.audit.reading import read_material
+from benchmark.dataset_choice import choose_dataset
 from benchmark.datasets.folder import Folder
 from benchmark.errors import DataError
-from benchmark.planning import choose_dataset
 from benchmark.plugin_specs import PluginSpec
 from benchmark.refusals import noted_refusals, refuse
 
