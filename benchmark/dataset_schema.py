@@ -81,7 +81,7 @@ class Preview(Record):
 
 
 class ExtraPool(Record):
-    """``unlabelled/<key>/unlabelled.json``: unlabelled images of the user's, prepared for one dataset.
+    """``unlabelled/<key>/unlabelled.json``: the user's further images, prepared for a dataset.
 
     The leaks are the images that were dropped because they show a test image, or that stayed at
     the user's word; their files are told relative to the user's folder.
