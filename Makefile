@@ -21,7 +21,7 @@ PINS := $(VENV)/constraints.txt
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench format clean
+.PHONY: help demo test lint types audit bench format clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ lint: $(STAMP)  ## ruff: rules and format
 
 types: $(STAMP)  ## mypy, strict
 	$(BIN)/mypy
+
+audit: $(STAMP)  ## known holes in the pinned versions, as far as pip-audit can ask
+	$(BIN)/python .ci/audit.py
 
 bench: $(STAMP)  ## how fast the parts are, with pytest-benchmark
 	$(BIN)/python -m pytest benchmarks --benchmark-only $(BENCH_FLAGS)
@@ -65,5 +68,5 @@ $(STAMP): pyproject.toml constraints.txt
 	     grep -v -e '^torch==' -e '^torchvision==' constraints.txt > $(PINS); \
 	     echo "torch==$$torch" >> $(PINS) ;; \
 	esac
-	$(BIN)/python -m pip install --disable-pip-version-check -c $(PINS) -e '.[imagenet,dicom,volumes,test,lint]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(PINS) -e '.[imagenet,dicom,volumes,test,lint,audit]'
 	@touch $@

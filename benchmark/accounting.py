@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
@@ -119,12 +119,14 @@ class Stopwatch:
     Attributes:
         peak_flops: See above.
         step_flops: Operations of a training step, forwards and backwards, once counted.
+        compiled: Whether the network computes with compiled kernels.
         steps: Training steps so far.
     """
 
     def __init__(self, clock: Clock | None = None, peak_flops: float | None = None) -> None:
         self.peak_flops = peak_flops
         self.step_flops: int | None = None
+        self.compiled = False
         self.steps = 0
         self._clock: Clock = clock if clock is not None else HostClock()
         self._seconds: dict[Stage, float] = dict.fromkeys(STAGES, 0.0)
@@ -197,6 +199,16 @@ def running() -> Stopwatch | None:
     return _running.get()
 
 
+@contextlib.contextmanager
+def uncounted() -> Iterator[None]:
+    """No stopwatch runs in this context."""
+    token = _running.set(None)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
 class counted(contextlib.ContextDecorator):  # noqa: N801  (read as a word, such as `suppress`)
     """What is done in this context, or in a function so decorated, belongs to a stage.
 
@@ -256,6 +268,7 @@ def timings(
             "total_seconds": whole,
             "images_per_second": rate * batch_size if rate else None,
             "flops_utilisation": rate * flops / peak if rate and flops and peak else None,
+            "compiled": stopwatch.compiled,
         }
     )
 

@@ -13,17 +13,19 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmark.acceleration import accelerate
 from benchmark.accounting import Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Detector
 from benchmark.devices import resolve_precision
 from benchmark.energy import EnergyMeter
-from benchmark.environment import peak_memory_mb
+from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.finetune import finetune, load_shots, predict
 from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
 from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
 from benchmark.operations import multiply_adds
+from benchmark.parallel import leads
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.pretraining import WEIGHTS, Machine
 from benchmark.progress import Listener, silent
@@ -37,6 +39,7 @@ from benchmark.transfer import Transfer
 from benchmark.weights import initial_backbone, load_parts
 
 PREDICTIONS = "predictions.parquet"
+HISTORY = "history.parquet"
 
 
 def training_ids(data: PreparedDataset, seed: int, shots: int) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ def run_cell(
     attempts: int = 1,
     listener: Listener = silent,
 ) -> CellRecord:
-    """Compute a cell and write ``cells/<key>/``.
+    """Compute a cell and write ``cells/<key>/``; an interrupted fine-tuning is gone on with.
 
     Raises:
         BenchmarkError: It cannot be computed; one sentence says why.
@@ -69,7 +72,7 @@ def run_cell(
         with store.folder("cells", spec.key) as folder:
             with counted("checkpoint"):
                 metrics = _write_predictions(folder / PREDICTIONS, data, test, tested.predicted)
-                tested.history.write(folder / "history.parquet")
+                tested.history.write(folder / HISTORY)
             record = CellRecord(
                 key=spec.key,
                 status="done",
@@ -83,11 +86,13 @@ def run_cell(
                 training_ids=ids,
                 attempts=attempts,
                 environment=machine.environment,
-                files={PREDICTIONS: file_sha256(folder / PREDICTIONS)},
+                files={name: file_sha256(folder / name) for name in (PREDICTIONS, HISTORY)},
                 finished=datetime.now(UTC).isoformat(timespec="seconds"),
                 **_costs(store, spec, tested, machine, stopwatch),
             )
             write_record(folder / "cell.json", record)
+    if leads():
+        store.checkpoint(spec.key).unlink(missing_ok=True)
     return record
 
 
@@ -114,6 +119,9 @@ def _tune_and_test(
     with machine.energy_meter() as energy:
         listener = energy.listening(listener)
         detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+        if isinstance(detector, Detector):
+            size, batch_size = spec.dataset.working_size, spec.protocol.batch_size
+            accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
         history = finetune(
             detector,
             load_shots(data, shots, machine.device),
@@ -123,8 +131,10 @@ def _tune_and_test(
             rate=Transfer.parse(spec.transfer).rate,
             validate=_validation(detector, data, spec, machine),
             listener=listener,
+            checkpoint=store.checkpoint(spec.key),
+            checkpoint_seconds=machine.checkpoint_seconds,
         )
-        seconds = time.monotonic() - started
+        seconds = time.monotonic() - started + history.earlier_seconds
         test = data.rows("test")
         predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
     return _Tested(detector, history, predicted, seconds, energy)
@@ -135,6 +145,7 @@ def _costs(
 ) -> dict[str, Any]:
     """The fields of a cell's record that say what it took."""
     pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
+    earlier = tested.history.earlier_seconds
     return {
         "extra": pretrained.extra if pretrained else None,
         "parameters": sum(p.numel() for p in tested.detector.parameters()),
@@ -142,13 +153,16 @@ def _costs(
         "steps": spec.finetuning_steps,
         "images_seen": spec.finetuning_steps * spec.protocol.batch_size,
         "peak_memory_mb": peak_memory_mb(),
-        "energy_joules": tested.energy.joules,
-        "energy_shared_by": tested.energy.shared_by,
+        "peak_gpu_memory_mb": peak_gpu_memory_mb(machine.device),
+        # What an interrupted training took before cannot be known, and a part is not the whole.
+        "energy_joules": None if earlier else tested.energy.joules,
+        "energy_shared_by": {} if earlier else tested.energy.shared_by,
         # Last, so that what stands above is in it.
         "timings": timings(
             stopwatch,
             spec.protocol.batch_size,
             startup=machine.startup_seconds,
+            earlier=earlier,
             pretraining_seconds=pretrained.seconds if pretrained else 0.0,
             finetuning_seconds=tested.finetuning_seconds,
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +13,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from benchmark import interruption
 from benchmark.accounting import running
 from benchmark.errors import StoreError
+from benchmark.parallel import leads
+from benchmark.publishing import whole_file
 
 OUTLINE = "outline"
 TENSOR = "tensor"
@@ -120,7 +122,7 @@ class Checkpoint:
     def resume(self) -> int:
         """Put every part back into its state; the number of steps that are done, 0 at the start.
 
-        A damaged file is removed and the training begins anew.
+        A damaged file is set aside, which the log says, and the training begins anew.
 
         Raises:
             StoreError: The file was written by another version of the method.
@@ -129,8 +131,8 @@ class Checkpoint:
             return 0
         try:
             state = load_state(self.path)
-        except StoreError:
-            self.path.unlink()
+        except StoreError as error:
+            print(f"{error}: set aside as {_set_aside(self.path)}; the training begins anew")
             return 0
         try:
             for name, part in self.parts.items():
@@ -146,11 +148,20 @@ class Checkpoint:
         return int(state["step"])
 
     def due(self) -> bool:
-        """Whether it is time to save."""
-        return time.monotonic() - self._saved >= self._interval
+        """Whether it is time to save, or the work is to be left."""
+        return interruption.requested() or time.monotonic() - self._saved >= self._interval
 
     def save(self, step: int) -> None:
-        """Write the state after ``step`` steps."""
+        """Write the state after ``step`` steps; whoever is to leave the work leaves it here.
+
+        Of several processes at one training, the first writes.
+
+        Raises:
+            StoreUnwritableError: It cannot be written.
+            WorkInterrupted: It is written, and the work is to be left.
+        """
+        if not leads():
+            return
         begun = time.monotonic()
         save_state(
             {
@@ -164,6 +175,7 @@ class Checkpoint:
         self._saved = time.monotonic()
         if self._interval:
             self._interval = max(self._interval, 20 * (self._saved - begun))
+        interruption.leave_if_requested()
 
     def _stages(self) -> dict[str, float]:
         if self._stopwatch is None:
@@ -173,7 +185,11 @@ class Checkpoint:
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
-    """Write nested dictionaries and lists of tensors, numbers and texts, whole or not at all."""
+    """Write nested dictionaries and lists of tensors, numbers and texts, whole or not at all.
+
+    Raises:
+        StoreUnwritableError: It cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
 
     def outline(value: Any) -> Any:
@@ -189,10 +205,8 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
         return value
 
     text = json.dumps(outline(state))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, str(temporary), metadata={OUTLINE: text})
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        save_file(tensors, str(temporary), metadata={OUTLINE: text})
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -215,5 +229,12 @@ def load_state(path: Path) -> dict[str, Any]:
         with safe_open(str(path), framework="pt") as file:
             state: dict[str, Any] = filled(json.loads(file.metadata()[OUTLINE]))
     except Exception as error:
-        raise StoreError(f"{path} is damaged ({error}): delete it, and run again") from error
+        raise StoreError(f"{path} is damaged ({error})") from error
     return state
+
+
+def _set_aside(path: Path) -> Path:
+    """Move a damaged checkpoint to where other damaged work of the store lies."""
+    folder = path.parent.parent / "set-aside"
+    folder.mkdir(exist_ok=True)
+    return path.replace(folder / f"checkpoint-{path.name}")

@@ -102,6 +102,29 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            help="Failed cells to try again: machine (killed, no memory, mended files; default), "
+            "failed (all), none."
+        ),
+    ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(help="Time after which a pretraining or a cell has failed: 90s, 30m, 2h."),
+    ] = None,
+    memory_limit: Annotated[
+        float | None, typer.Option(help="Main memory in GB after which it has failed.")
+    ] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="GPUs, or processes on a CPU, for one training.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Where tasks run: local, ray or slurm; see docs/engines.md.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster: HOST:PORT, auto or local.")
+    ] = None,
     plugin: Plugins = None,
     share_pretraining: Annotated[
         bool, typer.Option("--share-pretraining", help="All seeds share one pretraining.")
@@ -144,6 +167,12 @@ def run(
         "workers": workers,
         "threads": threads,
         "device": device,
+        "retry": retry,
+        "time_limit": time_limit,
+        "memory_limit": memory_limit,
+        "devices": devices,
+        "engine": engine,
+        "address": address,
         "plugins": plugin,
         "share_pretraining": share_pretraining or None,
         "allow_leaks": allow_leaks or None,
@@ -155,8 +184,8 @@ def run(
 
 @app.command()
 def status(output: Output = DEFAULT_OUTPUT) -> None:
-    """What the store holds: cells done and failed, what the last run still lacks, and cost."""
-    from benchmark.overview import print_status
+    """What is done, running (where, since when), failed and to do, and what it has cost so far."""
+    from benchmark.status import print_status
 
     print_status(output, _console())
 
@@ -262,6 +291,42 @@ def new(
     from benchmark.scaffold import begin
 
     begin(kind, name, folder, _console())
+
+
+@app.command()
+def merge(
+    others: Annotated[list[Path], typer.Argument(help="Stores whose work is taken over.")],
+    output: Output = DEFAULT_OUTPUT,
+) -> None:
+    """Take over what other stores have finished; checksums are compared, and nothing replaced."""
+    from benchmark.merging import merge_stores
+
+    merge_stores(output, others, _console())
+
+
+@app.command("export")
+def export_store(
+    archive: Annotated[Path, typer.Argument(help="File to write: .tar or .tar.gz.")],
+    output: Output = DEFAULT_OUTPUT,
+) -> None:
+    """Write the finished work of the store into one file, for another machine."""
+    from benchmark.archives import export_archive
+
+    export_archive(output, archive, _console())
+
+
+@app.command("import")
+def import_store(
+    archive: Annotated[Path, typer.Argument(help="A file that `export` has written.")],
+    output: Output = DEFAULT_OUTPUT,
+    most: Annotated[
+        float, typer.Option("--max-gb", help="Refuse archives that hold more than this.")
+    ] = 100.0,
+) -> None:
+    """Take over finished work from a file; names, sizes and checksums are checked first."""
+    from benchmark.archives import import_archive
+
+    import_archive(output, archive, most, _console())
 
 
 @app.command()

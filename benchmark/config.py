@@ -9,8 +9,12 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from benchmark.engines.options import EngineName, RayOptions, Resources, SlurmOptions
 from benchmark.errors import UsageError
+from benchmark.leases import LEASE_SECONDS
 from benchmark.transfer import TransferName
+
+CHECKPOINT_SECONDS = 60.0
 
 PRESET_FOLDER = Path(__file__).parent / "presets"
 
@@ -115,6 +119,11 @@ class Preset(Settings):
     controls: tuple[str, ...] = Field(("scratch",), description="Controls added to every run.")
 
 
+Retry = Literal["machine", "failed", "none"]
+"""``machine``: cells that failed for a reason outside the method (killed, no memory, the user's
+files), which may have been mended; ``failed``: all that failed; ``none``: none."""
+
+
 class RunConfig(Settings):
     """One run: what is compared, on what, and where the results lie."""
 
@@ -151,7 +160,37 @@ class RunConfig(Settings):
     workers: int | None = Field(None, ge=1, description="Worker processes; None: one a core.")
     threads: int | None = Field(None, ge=1, description="Threads a worker; None: a fair share.")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    retry: Retry = Field(
+        "machine", description="Which failed cells are tried again; see :data:`Retry`."
+    )
+    time_limit: PositiveFloat | None = Field(
+        None, description="Seconds after which a worker is stopped and its task has failed."
+    )
+    silence_limit: PositiveFloat = Field(
+        3600.0, description="Seconds without a sign of progress after which it is stopped, too."
+    )
+    memory_limit: PositiveFloat | None = Field(
+        None, description="GB of main memory after which a worker is stopped."
+    )
+    checkpoint_seconds: NonNegative = Field(
+        CHECKPOINT_SECONDS, description="Between two checkpoints of a training: what a kill costs."
+    )
+    lease_seconds: PositiveFloat = Field(
+        LEASE_SECONDS,
+        description="Without a sign for so long, work is taken over by another run on the store.",
+    )
     plugins: tuple[Path, ...] = ()
+    devices: int = Field(
+        1, ge=1, description="Processes at one training, each with a GPU or a share of the cores."
+    )
+    engine: EngineName = "local"
+    address: str = Field("auto", description="Of the Ray cluster: HOST:PORT, auto or local.")
+    resources: dict[str, Resources] = Field(
+        default_factory=dict,
+        description="What a task on a cluster is given, by method; 'default' serves all others.",
+    )
+    ray: RayOptions = RayOptions()
+    slurm: SlurmOptions = SlurmOptions()
 
 
 def preset_names() -> list[str]:

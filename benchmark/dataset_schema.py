@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# Names that become parts of paths: a record of another store must not lead out of this one.
+Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+KeyOrNothing = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 
 
 class Record(BaseModel):
@@ -35,7 +40,7 @@ class AnnotatorDistance(Record):
 class DatasetRecord(Record):
     """``datasets/<key>/dataset.json``: a dataset as it was prepared at one working size."""
 
-    key: str
+    key: Key
     name: str
     title: str
     synthetic: bool
@@ -64,26 +69,26 @@ class DatasetRecord(Record):
     licence: str = ""
     options: dict[str, Any] = Field(default_factory=dict)
     seconds: float = 0.0
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
 
 
 class Preview(Record):
     """A small picture of a test image, with the native frame that predictions refer to."""
 
-    file: str
+    file: str = Field(pattern=r"^previews/[A-Za-z0-9_-]{1,64}\.(png|jpg)$")
     width: int
     height: int
 
 
 class ExtraPool(Record):
-    """``datasets/<key>/extra.json``: unlabelled images of the user's, prepared for one dataset.
+    """``unlabelled/<key>/unlabelled.json``: the user's further images, prepared for a dataset.
 
     The leaks are the images that were dropped because they show a test image, or that stayed at
     the user's word; their files are told relative to the user's folder.
     """
 
-    key: str
-    dataset_key: str
+    key: Key
+    dataset_key: Key
     found: int = Field(description="Images in the folder.")
     kept: int = Field(description="Images that pretraining sees.")
     copies: int = Field(description="Images left out, as they stand in the pool already.")
@@ -91,7 +96,7 @@ class ExtraPool(Record):
     leaks_allowed: bool = False
     fingerprint: str = ""
     seconds: float = 0.0
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
 
     @property
     def leaking(self) -> int:

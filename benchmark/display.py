@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmark.progress import Progress as WorkerProgress
@@ -78,6 +79,10 @@ class TimeLeft:
             self.cost_done += cost
             self.seconds_done += time.monotonic() - active.started
 
+    def put_back(self, task: Task) -> None:
+        """A task that had begun waits again."""
+        self.active.pop(task.id, None)
+
     def seconds(self) -> float:
         """Expected seconds until all is done; the longest running task bounds it from below."""
         now = time.monotonic()
@@ -143,6 +148,20 @@ class PlainDisplay(_Counting):
         self._latest.pop(task.id, None)
         self._say(f"done    {task.title} in {human_seconds(seconds)} ({self._summary()})")
 
+    def finished_elsewhere(self, task: Task) -> None:
+        """One line."""
+        self._end(task, failed=False)
+        self._say(f"done    {task.title} by another run ({self._summary()})")
+
+    def put_back(self, task: Task) -> None:
+        """It is no longer going on."""
+        self.time_left.put_back(task)
+        self._latest.pop(task.id, None)
+
+    def told(self, sentence: str) -> None:
+        """One line."""
+        self._say(f"note    {sentence}")
+
     def failed(self, task: Task, failure: Failure) -> None:
         """One line with the reason."""
         self._end(task, failed=True)
@@ -186,7 +205,9 @@ class RichDisplay(_Counting):
     def started(self, task: Task) -> None:
         """Add a bar."""
         self.time_left.started(task)
-        self._bars[task.id] = self.progress.add_task(task.title, total=1.0, detail="starting")
+        self._bars[task.id] = self.progress.add_task(
+            escape(task.title), total=1.0, detail="starting"
+        )
 
     def progressed(self, task: Task, progress: WorkerProgress) -> None:
         """Move the bar."""
@@ -202,7 +223,23 @@ class RichDisplay(_Counting):
         """Replace the bar by a line."""
         self._end(task, failed=False)
         self.progress.remove_task(self._bars.pop(task.id))
-        self.progress.console.print(f"[green]done[/]    {task.title} in {human_seconds(seconds)}")
+        title = escape(task.title)
+        self.progress.console.print(f"[green]done[/]    {title} in {human_seconds(seconds)}")
+
+    def finished_elsewhere(self, task: Task) -> None:
+        """A line."""
+        self._end(task, failed=False)
+        self.progress.console.print(f"[green]done[/]    {escape(task.title)} by another run")
+
+    def put_back(self, task: Task) -> None:
+        """Remove the bar."""
+        self.time_left.put_back(task)
+        if task.id in self._bars:
+            self.progress.remove_task(self._bars.pop(task.id))
+
+    def told(self, sentence: str) -> None:
+        """A line."""
+        self.progress.console.print(f"note    {sentence}", markup=False, highlight=False)
 
     def failed(self, task: Task, failure: Failure) -> None:
         """Replace the bar by a line with the reason."""
@@ -210,7 +247,7 @@ class RichDisplay(_Counting):
         if task.id in self._bars:
             self.progress.remove_task(self._bars.pop(task.id))
         console = self.progress.console
-        console.print(f"[red]failed[/]  {task.title}: ", end="")
+        console.print(f"[red]failed[/]  {escape(task.title)}: ", end="")
         console.print(failure.sentence, markup=False, highlight=False)
 
     def tick(self) -> None:

@@ -9,9 +9,13 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.schema import EnvironmentRecord
 from benchmark.store import key_of
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = (
     "torch",
@@ -92,6 +96,7 @@ def describe(
     revision: str | None,
     *,
     bfloat16_speedup: float | None = None,
+    processes: int = 1,
 ) -> EnvironmentRecord:
     """The record of this machine; its id follows from its content."""
     content = {
@@ -107,6 +112,8 @@ def describe(
         "git_revision": revision,
         "packages": package_versions(),
     }
+    if processes > 1:
+        content["processes"] = processes
     return EnvironmentRecord.model_validate({"id": key_of(content), **content})
 
 
@@ -115,3 +122,12 @@ def peak_memory_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in kilobytes, macOS in bytes.
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def peak_gpu_memory_mb(device: torch.device) -> float | None:
+    """The largest allocation of this process on a GPU so far, MB; None on anything else."""
+    if device.type != "cuda":
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated(device) / 1024**2

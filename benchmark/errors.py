@@ -23,5 +23,17 @@ class StoreError(BenchmarkError):
     """The store cannot be written, or holds a file that cannot be read."""
 
 
+class StoreUnwritableError(StoreError):
+    """Nothing can be written into the store now: full, read-only, or gone."""
+
+
+class LeaseLostError(BenchmarkError):
+    """Another process has taken over what this one was at work on; it must write nothing more."""
+
+
+class DeviceMemoryError(BenchmarkError):
+    """A training step does not fit into the memory of the device."""
+
+
 class WeightsUnavailableError(BenchmarkError):
     """Weights that a method needs are not on this machine and cannot be fetched; the cell fails."""

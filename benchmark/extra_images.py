@@ -14,7 +14,7 @@ import numpy as np
 from benchmark.errors import DataError
 from benchmark.fingerprint import DigestCache, file_digest
 from benchmark.frames import fit
-from benchmark.grid import ExtraImages, ExtraPoolSpec
+from benchmark.grid import DatasetSpec, ExtraImages, ExtraPoolSpec
 from benchmark.image_reading import look_at_all
 from benchmark.images import SUFFIXES
 from benchmark.images.reading import is_dicom
@@ -46,7 +46,7 @@ def load_extra(store: Store, key: str) -> np.ndarray:
     Raises:
         FileNotFoundError: They have not been prepared.
     """
-    images: np.ndarray = np.load(store.root / "datasets" / key / IMAGES, mmap_mode="r")
+    images: np.ndarray = np.load(store.root / "unlabelled" / key / IMAGES, mmap_mode="r")
     return images
 
 
@@ -60,7 +60,7 @@ def prepare_extra(
     processes: int = 1,
     listener: Listener = silent,
 ) -> ExtraPool:
-    """Write ``datasets/<key>/`` of the store; the dataset must have been prepared before.
+    """Write ``unlabelled/<key>/`` of the store; the dataset must have been prepared before.
 
     An image is dropped where its thumbnail, or every pixel at working size, is that of a test
     image, unless leaks are allowed; and where it is a copy of another of the pool.
@@ -76,7 +76,7 @@ def prepare_extra(
     paths = [files[digest] for digest in sorted(files)]
     dataset = load_prepared(store, spec.dataset.key)
     thumbnails = np.zeros((len(paths), 32, 32), np.uint8)
-    with store.folder("datasets", spec.key) as target:
+    with store.folder("unlabelled", spec.key) as target:
         pixels = np.lib.format.open_memmap(
             target / "all.npy", "w+", np.uint8, (len(paths), *spec.dataset.working_size)
         )
@@ -88,7 +88,8 @@ def prepare_extra(
             if row % 8 == 7 or row + 1 == len(paths):
                 listener(Progress("prepare", row + 1, len(paths)))
         names = [path.relative_to(folder).as_posix() for path in paths]
-        leaks = _leaks(store, dataset, names, pixels, thumbnails)
+        known = _test_thumbnails(store, spec.dataset, dataset, root, plugins)
+        leaks = _leaks(dataset, known, names, pixels, thumbnails)
         leaking = set() if spec.dataset.allow_leaks else {leak.pool_id for leak in leaks}
         fresh = _without_copies(pixels, dataset)
         kept = [row for row in fresh if names[row] not in leaking]
@@ -112,7 +113,7 @@ def prepare_extra(
             seconds=time.monotonic() - started,
             files={IMAGES: file_sha256(target / IMAGES)},
         )
-        write_record(target / "extra.json", record)
+        write_record(target / "unlabelled.json", record)
     return record
 
 
@@ -166,9 +167,29 @@ def _working_image(
     return placed(pixels, fit(width, height, canvas), canvas), thumbnail(pixels)
 
 
-def _leaks(
+def _test_thumbnails(
     store: Store,
+    spec: DatasetSpec,
     dataset: PreparedDataset,
+    root: Path | None,
+    plugins: tuple[Path, ...],
+) -> np.ndarray:
+    """Thumbnails of the test images; read again where an older version has kept none."""
+    test = dataset.rows("test")
+    path = store.root / "datasets" / spec.key / THUMBNAILS
+    if path.exists():
+        return np.asarray(np.load(path, mmap_mode="r")[test])
+    ids = [dataset.ids[row] for row in test]
+    return np.stack(list(look_at_all(_thumbnail, ids, spec.dataset, root, plugins=plugins)))
+
+
+def _thumbnail(dataset: LandmarkDataset, image_id: str) -> np.ndarray:
+    return thumbnail(dataset.read(image_id))
+
+
+def _leaks(
+    dataset: PreparedDataset,
+    known: np.ndarray,
     names: Sequence[str],
     pixels: np.ndarray,
     thumbnails: np.ndarray,
@@ -179,10 +200,9 @@ def _leaks(
     """
     test = dataset.rows("test")
     test_ids = [dataset.ids[row] for row in test]
-    known = np.load(store.root / "datasets" / dataset.record.key / THUMBNAILS, mmap_mode="r")
     found = {
         (leak.pool_id, leak.test_id): leak.correlation
-        for leak in find_leaks(names, thumbnails, test_ids, np.asarray(known[test]))
+        for leak in find_leaks(names, thumbnails, test_ids, known)
     }
     digests = {_digest(dataset.pixels[row]): dataset.ids[row] for row in test}
     for name, image in zip(names, pixels, strict=True):

@@ -5,20 +5,51 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmark.errors import StoreError
 from benchmark.grid import PretrainingSpec
 from benchmark.schema import CellLabels, CellRecord, Failure, PretrainingRecord
 from benchmark.store import Store, write_record, write_text
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, READING, Task
 
 
 def record_failure(store: Store, task: Task, failure: Failure, log: str = "") -> None:
     """Write a failed record, ``error.json`` and the log; a dataset leaves no record.
 
-    A cell that failed stays in the leaderboard with its reason, and is tried again by the next
-    run that asks for it.
+    A cell that failed stays in the leaderboard with its reason; which runs try it again,
+    ``--retry`` says. Where another process is at the work by now, nothing is written.
+
+    Raises:
+        StoreUnwritableError: It cannot be written.
     """
-    if task.kind == "prepare":
+    if task.kind in READING:
         return
+    with store.working(FOLDER[task.kind], task.key, task.title) as ours:
+        if ours:
+            _write(store, task, failure, log)
+            if failure.fault == "method" and failure.traceback:
+                # Another attempt comes after a change of the method, and owes it nothing.
+                store.checkpoint(task.key).unlink(missing_ok=True)
+
+
+def failure_sign(store: Store, task: Task) -> tuple[int, int] | None:
+    """Differs between two failures of a task that were written down; None where there is none."""
+    try:
+        status = (store.root / FOLDER[task.kind] / task.key / "error.json").stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def failure_elsewhere(store: Store, task: Task) -> Failure | None:
+    """Why a task has failed, as whichever run wrote it down."""
+    try:
+        record = store.cell(task.key) if task.kind == "cell" else store.pretraining(task.key)
+    except StoreError:
+        return None
+    return record.error if record is not None and record.status == "failed" else None
+
+
+def _write(store: Store, task: Task, failure: Failure, log: str) -> None:
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     with store.folder(FOLDER[task.kind], task.key) as folder:
         if task.kind == "cell":

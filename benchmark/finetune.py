@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +13,16 @@ from torch import Tensor, nn
 
 from benchmark.accounting import counted
 from benchmark.augment import Augmentation
-from benchmark.config import ProtocolConfig
+from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
+from benchmark.config import CHECKPOINT_SECONDS, ProtocolConfig
 from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
 from benchmark.losses import heatmap_loss
 from benchmark.optimiser import Schedule
+from benchmark.parallel import ensure_shareable
 from benchmark.prepared import PreparedDataset
 from benchmark.progress import Listener, Progress, silent
+from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
 from benchmark.training import History, optimise
 from benchmark.unlabelled import as_unit_range
@@ -47,19 +52,37 @@ def load_shots(data: PreparedDataset, rows: list[int], device: torch.device) -> 
     return Shots(pixels.to(device), points.to(device))
 
 
-def _order(shots: int, batch_size: int, random: torch.Generator) -> Callable[[], Tensor]:
-    """Draws of ``batch_size`` rows: every shot as often as any other, in changing order."""
-    waiting = torch.empty(0, dtype=torch.long, device=random.device)
+class Draws:
+    """Draws of rows: every shot as often as any other, in changing order.
 
-    def draw() -> Tensor:
-        nonlocal waiting
-        while len(waiting) < batch_size:
-            more = torch.randperm(shots, generator=random, device=random.device)
-            waiting = torch.cat([waiting, more])
-        batch, waiting = waiting[:batch_size], waiting[batch_size:]
+    Args:
+        shots: Number of rows.
+        batch_size: Rows a draw.
+        random: The stream that fixes the order.
+    """
+
+    def __init__(self, shots: int, batch_size: int, random: torch.Generator) -> None:
+        self._shots, self._batch_size, self._random = shots, batch_size, random
+        self._waiting = torch.empty(0, dtype=torch.long, device=random.device)
+
+    def __call__(self) -> Tensor:
+        """The next rows."""
+        while len(self._waiting) < self._batch_size:
+            more = torch.randperm(self._shots, generator=self._random, device=self._random.device)
+            self._waiting = torch.cat([self._waiting, more])
+        batch, self._waiting = (
+            self._waiting[: self._batch_size],
+            self._waiting[self._batch_size :],
+        )
         return batch
 
-    return draw
+    def state_dict(self) -> dict[str, Tensor]:
+        """What is left of this pass."""
+        return {"waiting": self._waiting}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor], /) -> None:
+        """Go on in the middle of a pass."""
+        self._waiting = state_dict["waiting"].to(self._random.device)
 
 
 def finetune(
@@ -72,8 +95,12 @@ def finetune(
     rate: float = 1.0,
     validate: Callable[[], float] | None = None,
     listener: Listener = silent,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> History:
     """Train what is trainable of a detector on the shots, in place.
+
+    Where there is a checkpoint, training goes on from it, to the weights of an undisturbed one.
 
     Args:
         detector: A backbone with a fresh head; a frozen backbone stays as it is.
@@ -84,26 +111,42 @@ def finetune(
         rate: Multiplies the protocol's learning rate; a transfer has one for all methods.
         validate: Error on the validation split, where weights are chosen by it.
         listener: Told of the progress.
+        checkpoint: Where the state of the training is kept; None keeps none.
+        checkpoint_seconds: Between two checkpoints.
     """
     device = shots.pixels.device
     random = generator(stream_seed("finetuning", seed), device)
     augmentation = Augmentation(protocol.augmentation)
     measure = heatmap_loss(protocol.loss)
-    draw = _order(len(shots.pixels), protocol.batch_size, random)
+    draw = Draws(len(shots.pixels), protocol.batch_size, random)
     size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
 
-    @counted("augmentation")
-    def batch() -> tuple[Tensor, Tensor]:
-        rows = draw()
-        return augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+    recorder = Recorder(device, (random,))
+    augmented = recorder(
+        lambda rows: augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+    )
 
-    def loss(_: int) -> Tensor:
-        images, points = batch()
+    @counted("augmentation")
+    def batch() -> tuple[Tensor, ...]:
+        return tuple(augmented(draw()))
+
+    def loss(images: Tensor, points: Tensor) -> Tensor:
         logits = detector(images).float()
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 
     detector.train()
+    ensure_shareable(detector, protocol.batch_size)
     best = _BestWeights(detector, steps, validate) if validate is not None else None
+    keeper = None
+    if checkpoint is not None:
+        parts: dict[str, Stateful] = {
+            "network": ModuleState(detector),
+            "draws": draw,
+            "random": RandomState(random),
+        }
+        if best is not None:
+            parts["best"] = best
+        keeper = Checkpoint(checkpoint, checkpoint_seconds, parts)
     history = optimise(
         loss,
         detector.parameters(),
@@ -117,8 +160,11 @@ def finetune(
         stage="fine-tune",
         device=device,
         precision=resolve_precision(protocol.precision, device),
+        draw=batch,
         listener=listener,
         after_step=best,
+        checkpoint=keeper,
+        recorder=recorder,
     )
     if best is not None:
         best.restore()
@@ -147,6 +193,15 @@ class _BestWeights:
     def restore(self) -> None:
         if self.state:
             self.detector.load_state_dict(self.state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best weights so far, and their error where there are any: JSON knows no infinity."""
+        return {"error": self.error if self.state else None, "state": self.state}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        """Take up what an earlier process has found best."""
+        if state_dict["state"]:
+            self.error, self.state = state_dict["error"], state_dict["state"]
 
 
 @counted("evaluation")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from benchmark.parallel import average_gradients
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -48,28 +50,43 @@ class Update:
     def __init__(
         self, parameters: Iterable[nn.Parameter], schedule: Schedule, device: torch.device
     ) -> None:
-        self._schedule = schedule
         self._trained = [p for p in parameters if p.requires_grad]
+        self._clip = schedule.gradient_clip
+        self._rates = [schedule.learning_rate * schedule.factor(n) for n in range(schedule.steps)]
         # Fused kernels: one pass over the weights instead of a dozen. Elsewhere torch decides.
         self._at_once = device.type in ("cpu", "cuda") or None
+        on_gpu = device.type == "cuda"
+        # On a GPU the rate lies beside the weights, where a recorded step finds it.
+        self._rate = torch.tensor(0.0, device=device) if on_gpu else None
         self.optimiser = torch.optim.AdamW(
             self._trained,
-            lr=schedule.learning_rate,
+            lr=schedule.learning_rate if self._rate is None else self._rate,
             weight_decay=schedule.weight_decay,
             fused=self._at_once,
+            capturable=on_gpu,
         )
 
     def forget(self) -> None:
         """Drop the gradients, which frees their memory."""
         self.optimiser.zero_grad(set_to_none=True)
 
-    def __call__(self, step: int) -> float:
-        """Update the weights; nothing is read back from the device. Returns the learning rate."""
-        rate = self._schedule.learning_rate * self._schedule.factor(step)
+    def set_rate(self, step: int) -> float:
+        """Take the learning rate of a step, and return it; the host does not wait."""
+        rate = self._rates[step]
+        if self._rate is not None:
+            self._rate.fill_(rate)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        torch.nn.utils.clip_grad_norm_(
-            self._trained, self._schedule.gradient_clip, foreach=self._at_once
-        )
+            group["lr"] = rate if self._rate is None else self._rate
+        return rate
+
+    def apply(self) -> None:
+        """Update the weights at the rate that was set; nothing is read back from the device."""
+        average_gradients(self._trained)
+        torch.nn.utils.clip_grad_norm_(self._trained, self._clip, foreach=self._at_once)
         self.optimiser.step()
+
+    def __call__(self, step: int) -> float:
+        """Update the weights at the rate of a step, which is returned."""
+        rate = self.set_rate(step)
+        self.apply()
         return rate

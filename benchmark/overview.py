@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,12 +14,10 @@ from benchmark.config import load_preset, preset_names
 from benchmark.dataset_choice import choose_dataset
 from benchmark.dataset_facts import facts_of, print_facts
 from benchmark.descriptions import Described, all_described, find_described
-from benchmark.display import human_seconds
 from benchmark.errors import PluginError, UsageError
 from benchmark.plugin_specs import PluginSpec
 from benchmark.plugins import LandmarkDataset, Method, Plugin
 from benchmark.registry import registry
-from benchmark.schema import CellRecord
 from benchmark.store import Store
 
 Kind = Literal["method", "dataset", "report"]
@@ -45,61 +42,6 @@ def existing_store(output: Path, margin: float | None = None) -> Store:
         )
     store.margin = margin
     return store
-
-
-def print_status(output: Path, console: Console) -> None:
-    """Cells by dataset and shots, failures with their reason, and the cost so far."""
-    store = existing_store(output)
-    cells = store.cells()
-    failed = [cell for cell in cells if cell.status == "failed"]
-    console.print(f"{output}: {len(cells) - len(failed)} cells done, {len(failed)} failed")
-    counts: dict[tuple[str, int], list[int]] = {}
-    for cell in cells:
-        both = counts.setdefault((cell.labels.dataset, cell.labels.shots), [0, 0])
-        both[cell.status == "failed"] += 1
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("dataset", "shots", "done", "failed"):
-        table.add_column(name)
-    for (dataset, shots), (done, bad) in sorted(counts.items()):
-        table.add_row(dataset, str(shots), str(done), str(bad))
-    console.print(table)
-    for cell in failed:
-        labels = cell.labels
-        reason = cell.error.sentence if cell.error else "no reason was kept"
-        console.print(
-            f"failed: {labels.dataset} {labels.method} {labels.backbone}{labels.transfer_text} "
-            f"{labels.shots} shots seed {labels.seed}: {reason}",
-            markup=False,
-            soft_wrap=True,
-        )
-    pretrainings = store.pretrainings()
-    seconds = sum(c.timings.total_seconds for c in cells) + sum(p.seconds for p in pretrainings)
-    console.print(f"{len(pretrainings)} pretrainings; {human_seconds(seconds)} of work so far")
-    _print_overhead(cells, console)
-    _print_last_run(store, {c.key for c in cells if c.status == "done"}, console)
-    for problem in store.problems:
-        console.print(f"note: {problem}", markup=False, soft_wrap=True)
-
-
-def _print_overhead(cells: Sequence[CellRecord], console: Console) -> None:
-    measured = [cell.timings for cell in cells if cell.timings.overhead is not None]
-    if measured:
-        whole = sum(t.startup_seconds + t.total_seconds for t in measured)
-        share = 1 - sum(t.network_seconds for t in measured) / whole
-        console.print(f"{share:.0%} of the cells' wall time trained no network: harness overhead")
-
-
-def _print_last_run(store: Store, done: set[str], console: Console) -> None:
-    runs = store.runs()
-    if runs:
-        missing = [key for key in runs[-1].cells if key not in done]
-        console.print(
-            f"last run ({runs[-1].started}): {len(runs[-1].cells) - len(missing)} of "
-            f"{len(runs[-1].cells)} cells done"
-            + (f"; to go on: {' '.join(runs[-1].command)}" if missing else ""),
-            markup=False,
-            soft_wrap=True,
-        )
 
 
 def print_plugins(kind: str, console: Console) -> None:

@@ -63,6 +63,9 @@ class Method(Plugin):
         pretraining_data: What it learnt from. ``pool``: the unlabelled images of the dataset.
         compares_images: Whether its loss compares the images of a batch with one another, so that
             the batch is part of the method: the harness then gives it ``comparison_batch_size``.
+        recordable: Whether every step does the same operations, reads no value back, uses no number
+            of Python's that changes, and draws from ``trainer.generator`` alone. A GPU then records
+            a step and replays it, which is several times as fast for small networks.
         needs_gpu: Whether its published budget is out of reach of a CPU.
         long_finetuning: Whether the harness fine-tunes it for the compute of pretraining and
             fine-tuning together (the second control); no other method may set this.
@@ -75,6 +78,7 @@ class Method(Plugin):
     trains: ClassVar[frozenset[Part]] = frozenset()
     pretraining_data: ClassVar[Literal["none", "pool", "elsewhere"]] = "none"
     compares_images: ClassVar[bool] = False
+    recordable: ClassVar[bool] = False
     needs_gpu: ClassVar[bool] = False
     long_finetuning: ClassVar[bool] = False
 

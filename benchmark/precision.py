@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -13,8 +11,9 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 
 from benchmark.environment import cpu_name
+from benchmark.publishing import write_new
 from benchmark.schema import Record
-from benchmark.store import Store, key_of
+from benchmark.store import Store, key_of, write_record
 
 PAYS_FROM = 1.25
 """bfloat16 costs accuracy, so that it must be worth something: this many times the speed."""
@@ -69,18 +68,11 @@ def _read(path: Path) -> PrecisionRecord | None:
 
 def _keep_first(path: Path, record: PrecisionRecord) -> PrecisionRecord:
     """Write the record unless another worker has just written one, and return what counts."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".", encoding="utf-8") as file:
-        file.write(record.model_dump_json(indent=1) + "\n")
-        file.flush()
-        try:
-            os.link(file.name, path)
-        except OSError:
-            kept = _read(path)
-            if kept is not None:
-                return kept
-            # Damaged, or a file system without links: the last one to write decides.
-            path.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    if not write_new(path, (record.model_dump_json(indent=1) + "\n").encode()):
+        kept = _read(path)
+        if kept is not None:
+            return kept
+        write_record(path, record)  # It is damaged: the last one to write decides.
     return record
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmark.acceleration import accelerate
 from benchmark.accounting import CudaClock, Stopwatch, counted, timings
 from benchmark.backbones import BackboneSpec
 from benchmark.backbones.base import Backbone
+from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import generator, resolve_precision
 from benchmark.energy import POWERCAP, EnergyMeter
-from benchmark.environment import peak_memory_mb
+from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.extra_images import load_extra
 from benchmark.grid import PretrainingSpec
 from benchmark.operations import peak_flops
+from benchmark.parallel import leads
 from benchmark.plugins import Method, Part
 from benchmark.prepared import load_prepared
 from benchmark.probing import probe
@@ -45,7 +49,9 @@ class Machine:
         workers: Workers on this machine, this one included.
         gpu_workers: Workers on this GPU, this one included.
         powercap: The folder in which Linux counts the energy of the CPU.
+        devices: Processes at one training, each with a device.
         startup_seconds: From the start of the worker to that of its work.
+        checkpoint_seconds: Between two checkpoints of a training.
     """
 
     device: torch.device
@@ -53,10 +59,14 @@ class Machine:
     workers: int = 1
     gpu_workers: int = 1
     powercap: Path = POWERCAP
+    devices: int = 1
     startup_seconds: float = 0.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def energy_meter(self) -> EnergyMeter:
-        """A meter for the device of this worker."""
+        """A meter for the device of this worker; of several devices it would tell a part."""
+        if self.devices > 1:
+            return EnergyMeter(powercap=Path(os.devnull))
         gpu = None
         if self.device.type == "cuda":
             gpu = f"GPU-{torch.cuda.get_device_properties(self.device).uuid}"
@@ -107,7 +117,7 @@ def run_pretraining(
     """
     spec.method.ensure_files_unchanged()
     precision = resolve_precision(spec.precision, machine.device)
-    checkpoint = store.root / "checkpoints" / f"{spec.key}.safetensors"
+    checkpoint = store.checkpoint(spec.key)
     with machine.stopwatch(precision) as stopwatch, store.folder("pretrained", spec.key) as folder:
         meter = machine.energy_meter()
         trainer = Trainer(
@@ -121,12 +131,15 @@ def run_pretraining(
             folder=folder,
             listener=meter.listening(listener),
             checkpoint=checkpoint,
+            checkpoint_seconds=machine.checkpoint_seconds,
+            recordable=registry("method").load(spec.method.name).recordable,
         )
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
         extra = store.extra_pool(spec.extra_pool.key) if spec.extra_pool is not None else None
         record = _record(spec, trainer, machine, seconds, meter, stopwatch, extra)
         write_record(folder / "pretraining.json", record)
-    checkpoint.unlink(missing_ok=True)
+    if leads():
+        checkpoint.unlink(missing_ok=True)
     return record
 
 
@@ -146,6 +159,8 @@ def _train(
     before = _checksums(backbone)
     torch.manual_seed(stream_seed("pretraining", spec.method.name, spec.seed))
     pool = _images(store, spec, machine.device) if spec.dataset is not None else None
+    if pool is not None:
+        accelerate(backbone, pool.size, trainer.batch_size, trainer.steps)
     with meter:
         method.pretrain(backbone, pool, trainer)  # type: ignore[arg-type]
     seconds = stopwatch.elapsed() + trainer.earlier_seconds
@@ -206,6 +221,7 @@ def _record(
             earlier=trainer.earlier_seconds,
         ),
         peak_memory_mb=peak_memory_mb(),
+        peak_gpu_memory_mb=peak_gpu_memory_mb(machine.device),
         energy_joules=meter.joules if whole else None,
         energy_shared_by=meter.shared_by if whole else {},
         extra=extra,

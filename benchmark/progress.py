@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+TRAINING_STAGES = ("pretrain", "fine-tune")
+
 
 @dataclass(frozen=True)
 class Progress:

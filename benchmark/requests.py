@@ -62,6 +62,8 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
         result["shots"] = (result["shots"],)
     if isinstance(result.get("seeds"), int):
         result["seeds"] = tuple(range(result["seeds"]))
+    if isinstance(result.get("time_limit"), str):
+        result["time_limit"] = _seconds(result["time_limit"])
     roots = result.get("data_roots")
     if isinstance(roots, (list, tuple)):
         result["data_roots"] = data_roots(roots)
@@ -104,6 +106,18 @@ def _numbers(text: str) -> tuple[int, ...]:
 def data_roots(texts: Sequence[str]) -> dict[str, Path]:
     """The folders that ``--data-root`` names, by dataset; '' serves all that have none."""
     return dict(_root(text) for text in texts)
+
+
+def _seconds(text: str) -> float:
+    """``90``, ``90s``, ``30m``, ``2h`` or ``1.5d`` in seconds."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        return float(number) * units[unit]
+    except ValueError as error:
+        raise UsageError(
+            f"--time-limit {text!r} is no time: give seconds, or 90s, 30m, 2h, 1d"
+        ) from error
 
 
 def _root(text: str) -> tuple[str, Path]:

@@ -15,12 +15,13 @@ from rich.table import Table
 from benchmark.config import RunConfig
 from benchmark.display import RichDisplay, human_seconds, make_display, ranges
 from benchmark.engines.base import Outcome
-from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
-from benchmark.errors import BenchmarkError
+from benchmark.engines.choosing import Choice, choose_engine
+from benchmark.errors import BenchmarkError, StoreUnwritableError
 from benchmark.estimates import Estimator
+from benchmark.housekeeping import tidy
 from benchmark.planning import Plan, PlannedCell, make_plan
 from benchmark.rendering import print_leaderboard, write_reports
-from benchmark.schema import RunRecord
+from benchmark.schema import Failure, RunRecord
 from benchmark.store import Store, write_record
 from benchmark.tasks import Work, outstanding
 
@@ -37,43 +38,50 @@ def run(config: RunConfig, console: Console) -> int:
         BenchmarkError: The request cannot be carried out; nothing has been computed.
     """
     started = time.monotonic()
-    store = Store(config.output)
+    store = Store(config.output, config.lease_seconds)
     store.ensure_writable()
     plan = make_plan(config)
-    settings = _settings(config)
-    work = outstanding(plan, store, config.preset, settings.workers, mend=True)
-    for note in (*plan.notes, *work.notes, *_margin_notes(store, config.margin, work)):
+    choice = choose_engine(config)
+    tidied = tidy(store)
+    work = outstanding(plan, store, config.preset, choice.decoders, mend=True, retry=config.retry)
+    for note in (*plan.notes, *tidied, *work.notes, *_margin_notes(store, config.margin, work)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     outcome = Outcome()
     if work.tasks:
-        outcome = _compute(store, plan, work, settings, config, console)
+        outcome = _compute(store, plan, work, choice, config, console)
     for failure in outcome.bad_input:
         console.print(f"error: {failure.sentence}", markup=False, highlight=False, soft_wrap=True)
     _render(store, plan, console, bool(work.tasks))
     seconds = human_seconds(time.monotonic() - started)
-    failed = sum(task.kind == "cell" for task, _ in outcome.failed)
-    total = len(plan.cells)
     console.print(
-        f"{total - failed} of {total} cells done"
-        + (f", {failed} failed" if failed else "")
-        + (f", {len(work.done)} of them before" if work.done else "")
-        + f"; {seconds}. Report: {store.root / 'report.html'}",
+        f"{_summary(plan, store, work, outcome)}; {seconds}. Report: {store.root / 'report.html'}",
         highlight=False,
         soft_wrap=True,
     )
     if outcome.bad_input:
         return EXIT_BAD_INPUT
-    return EXIT_SOME_FAILED if outcome.failed else EXIT_DONE
+    return EXIT_SOME_FAILED if outcome.failed or work.given_up else EXIT_DONE
 
 
-def _settings(config: RunConfig) -> LocalSettings:
-    return local_settings(
-        config.workers,
-        config.threads,
-        config.device,
-        config.protocol.precision,
-        config.plugins,
-    )
+def _summary(plan: Plan, store: Store, work: Work, outcome: Outcome) -> str:
+    """How many cells are done and failed, and by whom."""
+    done = {task.key for task in (*outcome.done, *outcome.elsewhere) if task.kind == "cell"}
+    failed = sum(task.kind == "cell" for task, _ in outcome.failed) + len(work.given_up)
+    total = len(plan.cells)
+    parts = [f"{len(work.done) + len(done)} of {total} cells done"]
+    if failed:
+        parts.append(f"{failed} failed")
+    if work.given_up:
+        parts.append(f"{len(work.given_up)} of them before, which --retry failed tries again")
+    left = total - len(work.done) - len(done) - failed
+    if left:
+        parts.append(f"{left} left to do")
+    if work.done:
+        parts.append(f"{len(work.done)} of them before")
+    elsewhere = sum(task.kind == "cell" for task in outcome.elsewhere)
+    if elsewhere:
+        parts.append(f"{elsewhere} by another run")
+    return ", ".join(parts)
 
 
 def _margin_notes(store: Store, margin: float | None, work: Work) -> Iterator[str]:
@@ -94,14 +102,13 @@ def _compute(
     store: Store,
     plan: Plan,
     work: Work,
-    settings: LocalSettings,
+    choice: Choice,
     config: RunConfig,
     console: Console,
 ) -> Outcome:
     to_do = sum(task.kind == "cell" for task in work.tasks)
     console.print(
-        f"{to_do} of {len(plan.cells)} cells to compute on {settings.workers} workers with "
-        f"{settings.threads} thread{'s' * (settings.threads > 1)} each, into {store.root}",
+        f"{to_do} of {len(plan.cells)} cells to compute on {choice.place}, into {store.root}",
         highlight=False,
         soft_wrap=True,
     )
@@ -111,26 +118,27 @@ def _compute(
         command=("python", "-m", "benchmark", *sys.argv[1:]),
         preset=config.preset,
         cells=tuple(cell.key for cell in plan.cells),
-        workers=settings.workers,
+        engine=config.engine,
+        workers=choice.workers,
         margin=config.margin,
     )
     path = store.root / "runs" / f"{begun.strftime('%Y%m%dT%H%M%S%fZ')}.json"
     write_record(path, record)
-    display = make_display(console, work.tasks, settings.workers)
+    display = make_display(console, work.tasks, choice.workers)
     with ExitStack() as stack:
         if isinstance(display, RichDisplay):
             stack.enter_context(display)
-        outcome = LocalEngine(store, settings, display).run(work.tasks)
+        outcome = choice.start(store, display).run(work.tasks)
     ended = datetime.now(UTC)
-    write_record(
-        path,
-        record.model_copy(
-            update={
-                "finished": ended.isoformat(timespec="seconds"),
-                "seconds": (ended - begun).total_seconds(),
-            }
-        ),
-    )
+    change = {
+        "finished": ended.isoformat(timespec="seconds"),
+        "seconds": (ended - begun).total_seconds(),
+    }
+    try:
+        write_record(path, record.model_copy(update=change))
+    except StoreUnwritableError as error:
+        if not outcome.bad_input:
+            outcome.bad_input.append(Failure(sentence=str(error), fault="machine"))
     return outcome
 
 
@@ -148,12 +156,12 @@ def dry_run(config: RunConfig, console: Console) -> int:
     """Print the cells, done, failed and to do, with an estimate of the time."""
     store = Store(config.output)
     plan = make_plan(config)
-    settings = _settings(config)
-    work = outstanding(plan, store, config.preset, settings.workers, mend=False)
+    choice = choose_engine(config)
+    work = outstanding(plan, store, config.preset, choice.decoders, mend=False, retry=config.retry)
     for note in (*plan.notes, *work.notes):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     console.print(_plan_table(plan, set(work.done), store))
-    console.print(_forecast(work, store, settings), highlight=False, soft_wrap=True)
+    console.print(_forecast(work, store, choice), highlight=False, soft_wrap=True)
     return EXIT_DONE
 
 
@@ -177,13 +185,13 @@ def _plan_table(plan: Plan, done: set[str], store: Store) -> Table:
     return table
 
 
-def _forecast(work: Work, store: Store, settings: LocalSettings) -> str:
+def _forecast(work: Work, store: Store, choice: Choice) -> str:
     if not work.tasks:
         return "Everything is done: nothing would be computed."
     kinds = [task.kind for task in work.tasks]
     cost = sum(task.cost for task in work.tasks)
     longest = max(task.cost for task in work.tasks)
-    seconds = max(cost / (settings.workers * settings.threads), longest / settings.threads)
+    seconds = max(cost / (choice.workers * choice.threads), longest / choice.threads)
     estimator = Estimator.from_store(store)
     basis = (
         f"from {estimator.measured} cells measured in this store"
@@ -193,5 +201,5 @@ def _forecast(work: Work, store: Store, settings: LocalSettings) -> str:
     return (
         f"To do: {kinds.count('cell')} cells, {kinds.count('pretrain')} pretrainings, "
         f"{kinds.count('prepare')} datasets to prepare; about {human_seconds(seconds)} on "
-        f"{settings.workers} workers ({basis})."
+        f"{choice.workers} workers ({basis})."
     )

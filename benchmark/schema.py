@@ -10,6 +10,9 @@ from benchmark.dataset_schema import (
     AnnotatorDistance,
     DatasetRecord,
     ExtraPool,
+    FileName,
+    Key,
+    KeyOrNothing,
     Leak,
     Preview,
     Record,
@@ -24,8 +27,12 @@ __all__ = [
     "EnvironmentRecord",
     "ExtraPool",
     "Failure",
+    "Fault",
+    "FileName",
     "Floor",
     "Joules",
+    "Key",
+    "KeyOrNothing",
     "Leak",
     "PretrainingRecord",
     "Preview",
@@ -49,12 +56,20 @@ SharedBy = Annotated[
 ]
 
 
+Fault = Literal["method", "machine", "input"]
+
+
 class Failure(Record):
     """Why something failed: the sentence for the user and the traceback for the developer."""
 
     sentence: str
     type: str = "Error"
     traceback: str = ""
+    fault: Fault | None = Field(
+        None,
+        description="What has to change before another attempt can end otherwise: the method, the "
+        "machine, or the user's files; None in records of older versions.",
+    )
 
 
 class Timings(Record):
@@ -99,6 +114,9 @@ class Timings(Record):
     flops_utilisation: float | None = Field(
         None, description="Share of the GPU's peak at this precision; None on what has no peak."
     )
+    compiled: bool = Field(
+        default=False, description="Whether the network computed with compiled kernels."
+    )
 
     @property
     def overhead(self) -> float | None:
@@ -118,7 +136,7 @@ class Timings(Record):
 class PretrainingRecord(Record):
     """``pretrained/<key>/pretraining.json``: one pretraining, shared by all shots of a seed."""
 
-    key: str
+    key: Key
     status: Status
     spec: dict[str, Any]
     method: str
@@ -131,11 +149,14 @@ class PretrainingRecord(Record):
     seconds: float = 0.0
     timings: Timings = Field(default_factory=Timings)
     peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = Field(
+        None, description="Largest allocation of this worker on its GPU; None without one."
+    )
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
     extra: ExtraPool | None = Field(None, description="Unlabelled images beside the pool.")
-    environment: str = ""
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    environment: KeyOrNothing = ""
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
     error: Failure | None = None
 
@@ -183,12 +204,12 @@ class Floor(Record):
 class CellRecord(Record):
     """``cells/<key>/cell.json``: one point of the grid, done or failed."""
 
-    key: str
+    key: Key
     status: Status
     spec: dict[str, Any]
     labels: CellLabels
-    dataset_key: str | None = None
-    pretraining_key: str | None = None
+    dataset_key: Key | None = None
+    pretraining_key: Key | None = None
     unit: str = ""
     metrics: CellMetrics | None = None
     floor: Floor | None = None
@@ -206,11 +227,14 @@ class CellRecord(Record):
         0, description="Labelled images drawn in the fine-tuning, repeats counted."
     )
     peak_memory_mb: float | None = None
+    peak_gpu_memory_mb: float | None = Field(
+        None, description="Largest allocation of this worker on its GPU; None without one."
+    )
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
     attempts: int = 1
-    environment: str = ""
-    files: dict[str, str] = Field(default_factory=dict, description="sha256 by file name.")
+    environment: KeyOrNothing = ""
+    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
     error: Failure | None = None
 
@@ -218,13 +242,14 @@ class CellRecord(Record):
 class EnvironmentRecord(Record):
     """``environments/<id>.json``: the machine and the software that made a result."""
 
-    id: str
+    id: Key
     python: str
     platform: str
     cpu: str
     cores: int
     threads: int
     gpu: str | None = None
+    processes: int = Field(1, description="At one training, each with a device of its own.")
     device: str = "cpu"
     precision: str = "float32"
     bfloat16_speedup: float | None = Field(
@@ -232,6 +257,16 @@ class EnvironmentRecord(Record):
     )
     git_revision: str | None = None
     packages: dict[str, str] = Field(default_factory=dict)
+
+
+class LeaseRecord(Record):
+    """The first line of ``leases/<kind>-<key>.<generation>``: who is at work on something."""
+
+    token: str
+    owner: str = Field(description="Machine, process id and start, for that machine to ask.")
+    host: str = ""
+    since: str = ""
+    title: str = ""
 
 
 class RunRecord(Record):
@@ -242,6 +277,7 @@ class RunRecord(Record):
     command: tuple[str, ...] = ()
     preset: str = ""
     cells: tuple[str, ...] = ()
+    engine: str = "local"
     workers: int = 1
     margin: float | None = Field(
         None, description="The margin of practical equivalence, declared before the work began."

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from benchmark.errors import StoreError
+from benchmark.leases import LEASE_SECONDS, Lease, Leases
 from benchmark.predictions import LandmarkErrors, read_errors
+from benchmark.publishing import (
+    is_left_over,
+    remove,
+    temporary_name,
+    unwritable,
+    whole_folder,
+    write_whole,
+)
 from benchmark.schema import (
     CellRecord,
     DatasetRecord,
@@ -51,33 +58,27 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name beside its place, then rename it.
+    """Write a file that can be made again, such as a report, whole or not at all.
 
     Raises:
-        StoreError: The folder cannot be written.
+        StoreUnwritableError: The folder cannot be written.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    write_whole(path, data, durable=False)
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write a record as indented JSON, atomically."""
-    write_text(path, record.model_dump_json(indent=1) + "\n")
+    """Write a record as indented JSON, whole or not at all, and wait until it is on the disk."""
+    write_whole(path, (record.model_dump_json(indent=1) + "\n").encode(), durable=True)
 
 
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"cannot write {path} ({error.strerror or error}): give a folder that can be written "
-        "and has room with --output"
-    )
+# The file without which a folder of the store holds no finished work.
+RECORDS: dict[str, tuple[str, type[Record]]] = {
+    "cells": ("cell.json", CellRecord),
+    "pretrained": ("pretraining.json", PretrainingRecord),
+    "datasets": ("dataset.json", DatasetRecord),
+    "unlabelled": ("unlabelled.json", ExtraPool),
+}
 
 
 class Store:
@@ -88,10 +89,16 @@ class Store:
         problems: Sentences about files that could not be read, gathered while reading.
         margin: The margin of practical equivalence that reports take, in the datasets' unit;
             where None, that of the last run that declared one.
+        leases: Who is at work on what.
+        lease: What this process is at work on; folders are published only while it is held.
+        finish: Called with each folder before it is published, to put the log into it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lease_seconds: float = LEASE_SECONDS) -> None:
         self.root = root
+        self.leases = Leases(root, lease_seconds)
+        self.lease: Lease | None = None
+        self.finish: Callable[[Path], None] | None = None
         self.margin: float | None = None
         self.problems: list[str] = []
 
@@ -101,12 +108,14 @@ class Store:
         Raises:
             StoreError: It cannot be made or written.
         """
+        trial = temporary_name(self.root / "writable")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.root, prefix=".writable."):
-                pass
+            trial.write_bytes(b"?" * 4096)
         except OSError as error:
-            raise _unwritable(self.root, error) from error
+            raise unwritable(self.root, error) from error
+        finally:
+            remove(trial)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -152,14 +161,20 @@ class Store:
 
     def extra_pool(self, key: str) -> ExtraPool | None:
         """Prepared unlabelled images, or None; StoreError where their file cannot be read."""
-        return self._read(self.root / "datasets" / key / "extra.json", ExtraPool)
+        return self._read(self.root / "unlabelled" / key / "unlabelled.json", ExtraPool)
 
     def previews(self, dataset_key: str) -> dict[str, Preview]:
         """Previews of test images by image id; ``file`` is relative to the dataset's folder."""
         path = self.root / "datasets" / dataset_key / "previews.json"
         if not path.exists():
             return {}
-        return {k: Preview.model_validate(v) for k, v in json.loads(path.read_text()).items()}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return {k: Preview.model_validate(v) for k, v in found.items()}
+        except (OSError, ValueError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            self.problems.append(f"{path} is damaged ({reason}): there are no pictures of it")
+            return {}
 
     def environments(self) -> dict[str, EnvironmentRecord]:
         """The environments by id."""
@@ -208,12 +223,18 @@ class Store:
                 f"cannot read {path} ({error}): delete its folder to compute it again"
             ) from error
         try:
-            return model.model_validate_json(text)
+            record = model.model_validate_json(text)
         except ValidationError as error:
             raise StoreError(
                 f"{path} is damaged ({error.errors()[0]['msg']}): delete its folder, or `run` "
                 "again, which sets it aside and computes it anew"
             ) from error
+        if getattr(record, "key", path.parent.name) != path.parent.name:
+            raise StoreError(
+                f"{path} belongs elsewhere (it is of {getattr(record, 'key', '')}): delete its "
+                "folder, or `run` again, which sets it aside"
+            )
+        return record
 
     def _try_read(self, path: Path, model: type[R]) -> R | None:
         try:
@@ -228,50 +249,99 @@ class Store:
 
     # --- writing -----------------------------------------------------------------------------
 
+    def checkpoint(self, key: str) -> Path:
+        """Where the state of an unfinished training is kept."""
+        return self.root / "checkpoints" / f"{key}.safetensors"
+
     @contextmanager
     def folder(self, kind: str, key: str) -> Iterator[Path]:
         """A temporary folder that becomes ``<kind>/<key>`` when the block ends without error.
 
-        An older folder of that name (a failed attempt) is replaced. On an error the temporary
-        folder is removed and the store is as it was before.
+        An older folder of that name (a failed attempt) is replaced; finished work never is, and
+        what is written then is dropped. On an error the temporary folder is removed and the store
+        is as it was before.
 
         Raises:
-            StoreError: The store cannot be written.
+            StoreUnwritableError: The store cannot be written.
+            LeaseLostError: Another process has taken the work over.
         """
-        target = self.root / kind / key
+
+        def ready(folder: Path) -> None:
+            if self.finish is not None:
+                self.finish(folder)
+            if self.lease is not None and (self.lease.kind, self.lease.key) == (kind, key):
+                self.lease.ensure_held()
+
+        with whole_folder(
+            self.root / kind / key, final=lambda place: self._is_final(kind, place), ready=ready
+        ) as folder:
+            yield folder
+
+    def is_done(self, kind: str, key: str) -> bool:
+        """Whether finished work lies in ``<kind>/<key>``, as far as its record tells."""
+        return self._is_final(kind, self.root / kind / key)
+
+    def _is_final(self, kind: str, folder: Path) -> bool:
+        file, model = RECORDS[kind]
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{key}."))
-        except OSError as error:
-            raise _unwritable(target, error) from error
-        try:
-            yield temporary
-            temporary.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.replace(target)
-        except OSError as error:
-            raise _unwritable(target, error) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            record = self._read(folder / file, model)
+        except StoreError:
+            return False
+        return record is not None and getattr(record, "status", "done") == "done"
+
+    @contextmanager
+    def working(self, kind: str, key: str, title: str = "", overdue: str = "") -> Iterator[bool]:
+        """Hold the lease of ``<kind>/<key>`` in this context; whether nobody else has it.
+
+        What others have begun to write there is removed, so that they cannot finish it.
+
+        Args:
+            kind: The folder.
+            key: The key.
+            title: What the work is, for those who ask.
+            overdue: The token of a holder whose lease has run out.
+        """
+        lease = self.leases.acquire(kind, key, title, overdue)
+        if lease is None:
+            yield False
+            return
+        with lease:
+            self.lease = lease
+            try:
+                for folder in (self.root / kind).glob(f".{key}.*"):
+                    remove(folder)
+                yield True
+            finally:
+                self.lease = None
 
     def clear_unfinished(self, kind: str, key: str) -> None:
-        """Remove what a process that died while writing ``<kind>/<key>`` has left behind."""
+        """Remove what processes that died while writing ``<kind>/<key>`` have left behind."""
         for folder in (self.root / kind).glob(f".{key}.*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            if is_left_over(folder):
+                remove(folder)
 
     def set_aside(self, kind: str, key: str, reason: str) -> str:
         """Move a damaged folder out of the way and say so in one sentence."""
         source = self.root / kind / key
+        target = self._move_aside(source, f"{kind}-{key}")
+        return f"{source} is damaged ({reason}): set aside as {target}, will be computed again"
+
+    def set_foreign_aside(self, kind: str, name: str, reason: str) -> str:
+        """Move out of the way what is none of the store's, and say so in one sentence."""
+        source = self.root / kind / name
+        target = self._move_aside(source, f"{kind}-{name}")
+        return f"{source} does not belong there ({reason}): set aside as {target}"
+
+    def _move_aside(self, source: Path, name: str) -> Path:
         aside = self.root / "set-aside"
         try:
             aside.mkdir(parents=True, exist_ok=True)
-            number = sum(1 for _ in aside.glob(f"{kind}-{key}*"))
-            target = aside / f"{kind}-{key}-{number}"
+            number = sum(1 for _ in aside.glob(f"{glob.escape(name)}-*"))
+            target = aside / f"{name}-{number}"
             source.rename(target)
         except OSError as error:
-            raise _unwritable(aside, error) from error
-        return f"{source} is damaged ({reason}): set aside as {target}, will be computed again"
+            raise unwritable(aside, error) from error
+        return target
 
     def write_environment(self, record: EnvironmentRecord) -> None:
         """Write an environment once; its id is a digest of its content."""

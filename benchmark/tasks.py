@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.config import Retry
 from benchmark.errors import StoreError
 from benchmark.estimates import Estimator
 from benchmark.grid import ExtraPoolSpec
@@ -15,15 +15,22 @@ from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
 from benchmark.store import Store, file_sha256
 
-Kind = Literal["prepare", "pretrain", "cell"]
-FOLDER: dict[Kind, str] = {"prepare": "datasets", "pretrain": "pretrained", "cell": "cells"}
+Kind = Literal["prepare", "unlabelled", "pretrain", "cell"]
+FOLDER: dict[Kind, str] = {
+    "prepare": "datasets",
+    "unlabelled": "unlabelled",
+    "pretrain": "pretrained",
+    "cell": "cells",
+}
+READING: frozenset[Kind] = frozenset({"prepare", "unlabelled"})
+"""Tasks that read the user's images and train nothing."""
 
 
 class Task(BaseModel):
     """One piece of work for one worker process.
 
     Attributes:
-        kind: Prepare a dataset, pretrain a backbone, or run a cell.
+        kind: Prepare a dataset, read further unlabelled images, pretrain a backbone, or run a cell.
         key: The key of what it writes.
         title: What the user sees.
         needs: Ids of the tasks that must be done before.
@@ -45,6 +52,19 @@ class Task(BaseModel):
         """Unique in a run."""
         return f"{self.kind}/{self.key}"
 
+    def next_attempt(self) -> Task:
+        """The same once more, counted where attempts are."""
+        if "attempts" not in self.payload:
+            return self
+        payload = self.payload | {"attempts": self.payload["attempts"] + 1}
+        return self.model_copy(update={"payload": payload})
+
+    @property
+    def method(self) -> str | None:
+        """The method that it works for; None for the preparation of a dataset."""
+        method: dict[str, Any] | None = self.payload.get("spec", {}).get("method")
+        return None if method is None else str(method["name"])
+
 
 class Work(BaseModel):
     """What is left to do of a plan.
@@ -53,14 +73,18 @@ class Work(BaseModel):
         tasks: By their needs, each only once.
         done: Keys of the cells that are in the store already.
         notes: Sentences about damaged files that were set aside.
+        given_up: Keys of the cells that failed before and are not tried again.
     """
 
     tasks: tuple[Task, ...]
     done: tuple[str, ...]
     notes: tuple[str, ...]
+    given_up: tuple[str, ...] = ()
 
 
-def outstanding(plan: Plan, store: Store, preset: str, processes: int, mend: bool) -> Work:
+def outstanding(
+    plan: Plan, store: Store, preset: str, processes: int, mend: bool, retry: Retry = "machine"
+) -> Work:
     """Compare a plan with the store.
 
     Args:
@@ -68,26 +92,44 @@ def outstanding(plan: Plan, store: Store, preset: str, processes: int, mend: boo
         store: Where finished work lies.
         preset: The preset's name, kept beside the cell's spec.
         processes: How many processes may decode images.
-        mend: Whether damaged files are set aside; a dry run only looks.
+        mend: Whether finished cells are checked by their checksums, and damaged files are set
+            aside; a dry run only looks whether they are there.
+        retry: Which failed cells are tried again.
 
     Returns:
-        Tasks for all cells that are not done; failed ones are tried again.
+        Tasks for all cells that are not done, and that have not failed for good.
     """
     estimator = Estimator.from_store(store)
     looker = _Looker(store, mend)
     tasks: dict[str, Task] = {}
     done: list[str] = []
+    given_up: list[str] = []
     for cell in plan.cells:
         record = looker.cell(cell.key)
         if record is not None and record.status == "done":
             done.append(cell.key)
+            continue
+        if record is not None and not _is_tried_again(record, retry):
+            given_up.append(cell.key)
             continue
         for task in _tasks_of(cell, plan, looker, estimator, processes):
             tasks.setdefault(task.id, task)
         attempts = record.attempts + 1 if record is not None else 1
         task = _cell_task(cell, preset, attempts, estimator, tasks)
         tasks.setdefault(task.id, task)
-    return Work(tasks=tuple(tasks.values()), done=tuple(done), notes=tuple(looker.notes))
+    return Work(
+        tasks=tuple(tasks.values()),
+        done=tuple(done),
+        notes=tuple(looker.notes),
+        given_up=tuple(given_up),
+    )
+
+
+def _is_tried_again(record: CellRecord, retry: Retry) -> bool:
+    """Whether a failed cell gets another attempt."""
+    if retry == "machine":
+        return record.error is None or record.error.fault != "method"
+    return retry == "failed"
 
 
 def _tasks_of(
@@ -99,9 +141,7 @@ def _tasks_of(
     trains = pretraining is not None and not looker.has_pretraining(pretraining.key)
     extra = pretraining.extra_pool if trains and pretraining is not None else None
     wants_extra = extra is not None and not looker.has_extra(extra.key)
-    # Stores of an older version lack what further images are compared with.
-    bare = wants_extra and not looker.has_thumbnails(dataset.key)
-    if not looker.has_dataset(dataset.key) or bare:
+    if not looker.has_dataset(dataset.key):
         root = plan.roots[dataset.key]
         found.append(
             Task(
@@ -129,7 +169,7 @@ def _tasks_of(
                 title=f"pretrain {where}{cell.labels.method} {cell.labels.backbone}{seed}",
                 needs=(
                     *((f"prepare/{dataset.key}",) if own else ()),
-                    *((f"prepare/{extra.key}",) if extra is not None else ()),
+                    *((f"unlabelled/{extra.key}",) if extra is not None else ()),
                 ),
                 cost=estimator.pretraining(pretraining),
                 payload={"spec": pretraining.model_dump(mode="json")},
@@ -142,7 +182,7 @@ def _extra_task(extra: ExtraPoolSpec, plan: Plan, estimator: Estimator, processe
     """Reading a folder of unlabelled images, once the test images are known."""
     root, folder = plan.roots[extra.dataset.key], plan.unlabelled[extra.key]
     return Task(
-        kind="prepare",
+        kind="unlabelled",
         key=extra.key,
         title=f"prepare unlabelled images for {extra.dataset.title}",
         needs=(f"prepare/{extra.dataset.key}",),
@@ -194,9 +234,10 @@ class _Looker:
             self._damaged("cells", key, str(error))
             return None
         if record is not None and record.status == "done":
-            missing = [f for f in record.files if not self._file("cells", key, f).exists()]
-            if missing:
-                self._damaged("cells", key, f"{missing[0]} is missing")
+            try:
+                self._verify("cells", key, record.files, whole=self.mend)
+            except StoreError as error:
+                self._damaged("cells", key, str(error))
                 return None
         return record
 
@@ -204,10 +245,7 @@ class _Looker:
         return self._once("datasets", key, self._dataset)
 
     def has_extra(self, key: str) -> bool:
-        return self._once("datasets", key, self._extra)
-
-    def has_thumbnails(self, key: str) -> bool:
-        return self._file("datasets", key, "thumbnails.npy").exists()
+        return self._once("unlabelled", key, self._extra)
 
     def has_pretraining(self, key: str) -> bool:
         return self._once("pretrained", key, self._pretraining)
@@ -233,7 +271,7 @@ class _Looker:
         record = self.store.extra_pool(key)
         if record is None:
             return False
-        self._verify("datasets", key, record.files)
+        self._verify("unlabelled", key, record.files)
         return True
 
     def _pretraining(self, key: str) -> bool:
@@ -243,16 +281,14 @@ class _Looker:
         self._verify("pretrained", key, record.files)
         return True
 
-    def _verify(self, kind: str, key: str, files: dict[str, str]) -> None:
+    def _verify(self, kind: str, key: str, files: dict[str, str], whole: bool = True) -> None:
+        """Check that the files of a folder are there, and ``whole`` that they are unchanged."""
         for name, sha256 in files.items():
-            path = self._file(kind, key, name)
+            path = self.store.root / kind / key / name
             if not path.exists():
                 raise StoreError(f"{name} is missing")
-            if file_sha256(path) != sha256:
+            if whole and file_sha256(path) != sha256:
                 raise StoreError(f"{name} is not what was written")
-
-    def _file(self, kind: str, key: str, name: str) -> Path:
-        return self.store.root / kind / key / name
 
     def _damaged(self, kind: str, key: str, reason: str) -> None:
         if self.mend:

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from benchmark.accounting import counted, running
 from benchmark.checkpoints import Checkpoint, ModuleState, OptimiserState, RandomState, Stateful
+from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import autocast
 from benchmark.errors import BenchmarkError, PluginError
 from benchmark.operations import OperationCounter
 from benchmark.optimiser import Schedule, Update
+from benchmark.parallel import ensure_shareable, together
 from benchmark.progress import Listener, Progress, silent
+from benchmark.recording import Recorder
 from benchmark.unlabelled import UnlabelledImages
 
 REPORT_EVERY = 5
@@ -30,10 +33,11 @@ class DivergedError(BenchmarkError):
 
 @dataclass
 class History:
-    """Loss and learning rate by step."""
+    """Loss and learning rate by step, and the seconds before an interruption."""
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    earlier_seconds: float = field(default=0.0, compare=False)
 
     def write(self, path: Path) -> None:
         """Write as parquet with the columns step, loss, learning_rate."""
@@ -60,19 +64,22 @@ class History:
         return float(np.mean(self.loss[-max(5, len(self.loss) // 10) :]))
 
 
+@together
 def optimise(
-    loss: Callable[[int], Tensor],
+    loss: Callable[..., Tensor],
     parameters: Iterable[nn.Parameter],
     schedule: Schedule,
     *,
     stage: str,
     device: torch.device,
     precision: torch.dtype,
+    draw: Callable[[], tuple[Tensor, ...]] = tuple,
     listener: Listener = silent,
     after_step: Callable[[int], None] | None = None,
     checkpoint: Checkpoint | None = None,
+    recorder: Recorder = Recorder(),  # noqa: B008  (has no state)
 ) -> History:
-    """Minimise ``loss(step)`` over the schedule, from a checkpoint on where there is one.
+    """Minimise ``loss(*draw())`` over the schedule, from a checkpoint on where there is one.
 
     Losses stay on the device and are read every few steps, so that a GPU is not made to wait.
 
@@ -87,17 +94,26 @@ def optimise(
         checkpoint.parts |= {"optimiser": OptimiserState(update.optimiser), "history": history}
         with counted("checkpoint"):
             done = checkpoint.resume()
+        history.earlier_seconds = checkpoint.earlier_seconds
+
+    def passes(*batch: Tensor) -> Tensor:
+        with autocast(device, precision):
+            value = loss(*batch)
+        update.forget()
+        value.backward()
+        return value.detach()
+
+    there_and_back, apply = recorder(passes), recorder(update.apply)
     for step in range(done, schedule.steps):
+        batch = draw()
         with counted("forward_backward"), _counting_operations(step == done):
-            with autocast(device, precision):
-                value = loss(step)
-            update.forget()
-            value.backward()
+            value = there_and_back(*batch)
+            waiting.append(value.clone())
         with counted("optimiser"):
-            history.learning_rate.append(update(step))
+            history.learning_rate.append(update.set_rate(step))
+            apply()
             if after_step is not None:
                 after_step(step)
-        waiting.append(value.detach())
         last = step + 1 == schedule.steps
         keep = checkpoint is not None and (last or checkpoint.due())
         if len(waiting) == REPORT_EVERY or last or keep:
@@ -117,7 +133,8 @@ def optimise(
 def _counting_operations(first: bool) -> Iterator[None]:
     """Count the operations of the first step, where a stopwatch knows the device's peak."""
     stopwatch = running()
-    if not first or stopwatch is None or stopwatch.peak_flops is None:
+    known = stopwatch is None or stopwatch.peak_flops is None or stopwatch.step_flops is not None
+    if not first or stopwatch is None or known:
         yield
         return
     with OperationCounter() as counter:
@@ -145,8 +162,8 @@ def _finite(losses: Tensor, before: int, stage: str) -> list[float]:
 
 
 @counted("augmentation")
-def _drawn(batches: Iterator[Tensor]) -> Tensor:
-    return next(batches)
+def _drawn(batches: Iterator[Tensor]) -> tuple[Tensor]:
+    return (next(batches),)
 
 
 class Trainer:
@@ -175,7 +192,8 @@ class Trainer:
         folder: Path,
         listener: Listener = silent,
         checkpoint: Path | None = None,
-        checkpoint_seconds: float = 60.0,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        recordable: bool = False,
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
@@ -190,6 +208,7 @@ class Trainer:
         self._listener = listener
         self._checkpoint = checkpoint
         self._checkpoint_seconds = checkpoint_seconds
+        self._recordable = recordable
 
     def fit(
         self,
@@ -224,18 +243,21 @@ class Trainer:
         batches = images.batches(self.batch_size, self.generator)
         self.images_seen = self.batch_size * self.steps
         network = nn.ModuleList(modules).train()
+        ensure_shareable(network, self.batch_size)
         checkpoint = self._checkpoint_of(network, batches, keeps)
         try:
             self.history = optimise(
-                lambda _: loss(_drawn(batches)),
+                loss,
                 network.parameters(),
                 Schedule(self.steps, learning_rate, weight_decay),
                 stage="pretrain",
                 device=self.device,
                 precision=self._precision,
+                draw=lambda: _drawn(batches),
                 listener=self._listener,
                 after_step=after_step,
                 checkpoint=checkpoint,
+                recorder=Recorder(self.device if self._recordable else None, (self.generator,)),
             )
         except torch.OutOfMemoryError as error:
             raise BenchmarkError(
@@ -243,8 +265,7 @@ class Trainer:
                 f"{self.device}: lower pretraining.comparison_batch_size or "
                 "pretraining.batch_size; smaller batches that are added up compare fewer images"
             ) from error
-        if checkpoint is not None:
-            self.earlier_seconds = checkpoint.earlier_seconds
+        self.earlier_seconds = self.history.earlier_seconds
         self.note(
             batch_size=self.batch_size,
             loss_first=self.history.first(),

@@ -1,31 +1,58 @@
-"""A worker process: reads one task from standard input, does it, and reports in JSON lines."""
+"""A worker process: reads one task from standard input, does it, and reports in JSON lines.
+
+The last line says how it ended: ``done``, ``failed`` with the reason, ``elsewhere`` where another
+process holds the lease of the work, or ``interrupted``.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import tempfile
+import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark import interruption
 from benchmark.accounting import process_age
-from benchmark.errors import BenchmarkError, DataError, StoreError, UsageError
-from benchmark.progress import Progress
-from benchmark.schema import Failure
+from benchmark.config import CHECKPOINT_SECONDS
+from benchmark.errors import (
+    BenchmarkError,
+    DataError,
+    DeviceMemoryError,
+    LeaseLostError,
+    StoreError,
+    StoreUnwritableError,
+    UsageError,
+    WeightsUnavailableError,
+)
+from benchmark.interruption import WorkInterrupted
+from benchmark.leases import LEASE_SECONDS
+from benchmark.log_capture import LogCapture
+from benchmark.progress import TRAINING_STAGES, Progress
+from benchmark.schema import Failure, Fault
 from benchmark.store import Store
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, READING, Task
+from benchmark.team import Followers, FollowerStore, follower_rank
+from benchmark.write_guard import WriteGuard
+
+# How long a worker whose parent is gone has to keep the state of its training.
+LEAVE_SECONDS = 30.0
 
 
 class Order(BaseModel):
     """A task and the circumstances in which to do it.
 
     Those that share the machine, ``workers``, and its GPU, ``gpu_workers``, share the energy.
+    ``overdue`` is the token of a holder whose lease on this work has run out. With a ``lifeline``,
+    standard input stays open, and the worker ends when its parent closes it. More than one of
+    ``devices`` means as many processes at one training.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,22 +66,36 @@ class Order(BaseModel):
     gpu_workers: int = 1
     plugins: tuple[Path, ...] = ()
     git_revision: str | None = None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    lease_seconds: float = LEASE_SECONDS
+    overdue: str = ""
+    lifeline: bool = False
+    devices: int = 1
 
 
 class _Reporter:
-    """Writes events to the parent; the first write to a parent that is gone ends the worker."""
+    """Writes events to the parent; where that is gone, the worker leaves its work in good order."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self.stream = stream
+    def __init__(self, stream: IO[str], store: Store) -> None:
+        self.stream, self.store = stream, store
 
     def send(self, event: str, **values: Any) -> None:
         try:
             self.stream.write(json.dumps({"event": event, **values}) + "\n")
             self.stream.flush()
         except BrokenPipeError:
-            os._exit(1)
+            if interruption.requested():
+                os._exit(1)
+            interruption.request()
 
     def progress(self, progress: Progress) -> None:
+        if progress.stage not in TRAINING_STAGES:  # Trainings leave where they save.
+            interruption.leave_if_requested()
+        lease = self.store.lease
+        if lease is not None:
+            lease.state = f"{progress.stage} {progress.step}/{progress.steps}"
+            if lease.lost:
+                lease.ensure_held()
         self.send(
             "progress",
             stage=progress.stage,
@@ -72,10 +113,15 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
     from benchmark.environment import describe
     from benchmark.precision import settled_precision
     from benchmark.pretraining import Machine
+    from benchmark.team import join_team
 
     torch.set_num_threads(order.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Writing over all memory before its use finds mistakes in kernels, and costs their bandwidth.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     device = resolve_device(order.device)
+    if order.devices > 1:
+        device = join_team(order.devices, device)
     speedup = None
     if order.precision == "auto" and device.type == "cpu":
         settled = settled_precision(store, order.threads)
@@ -85,7 +131,13 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     name = str(precision).removeprefix("torch.")
     environment = describe(
-        device.type, name, order.threads, gpu, order.git_revision, bfloat16_speedup=speedup
+        device.type,
+        name,
+        order.threads,
+        gpu,
+        order.git_revision,
+        bfloat16_speedup=speedup,
+        processes=order.devices,
     )
     store.write_environment(environment)
     return Machine(
@@ -93,17 +145,19 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
         environment.id,
         order.workers,
         order.gpu_workers,
+        devices=order.devices,
+        checkpoint_seconds=order.checkpoint_seconds,
         startup_seconds=time.perf_counter() - begun,
     )
 
 
-def _do(order: Order, reporter: _Reporter, begun: float) -> None:
+def _do(order: Order, store: Store, reporter: _Reporter, begun: float) -> None:
     from benchmark.registry import add_plugin_files
 
     add_plugin_files(order.plugins)
-    store, task = Store(order.store), order.task
+    task = order.task
     payload = task.payload
-    if task.kind == "prepare" and "extra" in payload:
+    if task.kind == "unlabelled":
         from benchmark.extra_images import prepare_extra
         from benchmark.grid import ExtraPoolSpec
 
@@ -160,40 +214,110 @@ def failure_of(error: BaseException) -> Failure:
         sentence=" ".join(sentence.split())[:2000],
         type=type(error).__name__,
         traceback="".join(traceback.format_exception(error))[-20000:],
+        fault=_fault(error),
     )
 
 
+def _fault(error: BaseException) -> Fault:
+    """What has to change before another attempt can end otherwise."""
+    if isinstance(error, (DataError, UsageError)):
+        return "input"
+    machine = (StoreError, WeightsUnavailableError, MemoryError, DeviceMemoryError)
+    return "machine" if isinstance(error, machine) else "method"
+
+
 def main() -> int:
-    """Do the task on standard input; exit status 0 when done, 3 when it failed and said why."""
+    """Do the task on standard input.
+
+    Returns:
+        0 where it is done, or left for another process to do; 3 where it failed and said why.
+    """
     begun = time.perf_counter() - process_age()
+    interruption.listen_to_signals()
     order = Order.model_validate_json(sys.stdin.readline())
+    if order.lifeline:
+        threading.Thread(target=_leave_with_parent, daemon=True).start()
     # Everything that libraries print goes to the log; the pipe to the parent is ours alone.
-    reporter = _Reporter(os.fdopen(os.dup(1), "w", encoding="utf-8"))
-    with tempfile.NamedTemporaryFile("w", prefix="landmark-log-", suffix=".txt") as log:
-        for descriptor in (1, 2):
-            os.dup2(log.fileno(), descriptor)
-        failure, stops_run = None, False
-        try:
-            _do(order, reporter, begun)
-        except Exception as error:
-            failure = failure_of(error)
-            stops_run = isinstance(error, (DataError, UsageError, StoreError))
-            traceback.print_exc()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if failure is None:
-            _keep_log(order, Path(log.name))
-            reporter.send("done")
-            return 0
-        text = Path(log.name).read_text(encoding="utf-8", errors="replace")[-100_000:]
-        reporter.send("failed", failure=failure.model_dump(), bad_input=stops_run, log=text)
-        return 3
+    # Only the first process of a training writes.
+    kind = FollowerStore if follower_rank() else Store
+    store = kind(order.store, order.lease_seconds)
+    reporter = _Reporter(os.fdopen(os.dup(1), "w", encoding="utf-8"), store)
+    with LogCapture() as log:
+        event, values = _outcome(order, store, reporter, log, begun)
+        reporter.send(event, **values)
+    return 3 if event == "failed" else 0
 
 
-def _keep_log(order: Order, log: Path) -> None:
-    folder = order.store / FOLDER[order.task.kind] / order.task.key
-    if folder.is_dir():
-        shutil.copyfile(log, folder / "log.txt")
+def _outcome(
+    order: Order, store: Store, reporter: _Reporter, log: LogCapture, begun: float
+) -> tuple[str, dict[str, Any]]:
+    """Do the task, and say how it ended."""
+    task = order.task
+    kind = FOLDER[task.kind]
+    try:
+        with store.working(kind, task.key, task.title, order.overdue) as ours:
+            if not ours:
+                return "elsewhere", {}
+            # Between planning and now another run may have done it.
+            if store.is_done(kind, task.key):
+                return "done", {}
+            with WriteGuard(store.root, kind, task.key) as guard:
+                store.finish = lambda folder: _finish(folder, guard, log)
+                with _team_of(order, reporter):
+                    _do(order, store, reporter, begun)
+        return "done", {}
+    except WorkInterrupted:
+        return "interrupted", {}
+    except LeaseLostError:
+        if store.is_done(kind, task.key):  # Whoever took the work over has done it.
+            store.checkpoint(task.key).unlink(missing_ok=True)
+        return "elsewhere", {}
+    except Exception as error:
+        failure = failure_of(error)
+        traceback.print_exc()
+        return "failed", {
+            "failure": failure.model_dump(),
+            "bad_input": isinstance(error, (DataError, UsageError, StoreError)),
+            "stops_run": isinstance(error, StoreUnwritableError),
+            "log": log.text(),
+        }
+
+
+@contextmanager
+def _team_of(order: Order, reporter: _Reporter) -> Iterator[None]:
+    """Start the other processes of a training, where this is the first of several."""
+    if order.devices == 1 or order.task.kind in READING or follower_rank():
+        yield
+        return
+
+    def died(sentence: str) -> None:
+        failure = Failure(sentence=sentence, type="WorkerDied", fault="machine")
+        told = failure.model_dump()
+        reporter.send("failed", failure=told, bad_input=False, stops_run=False, log="")
+        os._exit(3)
+
+    told = order.model_copy(update={"lifeline": True})
+    followers = Followers(told.model_dump_json(), order.devices, died)
+    try:
+        yield
+    finally:
+        followers.stop()
+
+
+def _leave_with_parent() -> None:
+    """Wait until nobody holds the other end of standard input, and leave the work in good order."""
+    # Not through sys.stdin, whose lock a thread that waits would keep from the interpreter's end.
+    while os.read(0, 1):
+        pass
+    interruption.request()
+    time.sleep(LEAVE_SECONDS)
+    os._exit(1)
+
+
+def _finish(folder: Path, guard: WriteGuard, log: LogCapture) -> None:
+    """What every finished folder gets."""
+    guard.ensure_clean()
+    (folder / "log.txt").write_text(log.text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def find_spacings(
         return Spacings(known, f"the table {Path(given).name}", tuple(_at_odds(known, tags)))
     spacing = parse_spacing(given)
     stated = {image.name: spacing for image in images}
-    return Spacings(stated, "given for all images", tuple(_at_odds(stated, tags)))
+    return Spacings(stated, "one value given for all images", tuple(_at_odds(stated, tags)))
 
 
 def _of_tags(

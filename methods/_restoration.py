@@ -209,7 +209,9 @@ class AveragedWeights:
         self._parameters = list(network.parameters())
         self._average: Any = None
         if decay is not None:
-            self._average = EMAModel(self._parameters, decay=decay, use_ema_warmup=True, power=0.75)
+            self._average = EMAModel(
+                self._parameters, decay=decay, use_ema_warmup=True, power=0.75, foreach=True
+            )
 
     def follow(self, _: int) -> None:
         """Move towards the present weights."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
@@ -71,6 +72,7 @@ class DDPM(RestorationMethod):
     family = "generative"
     citation = "Di Via, Odone and Pastore, WACV 2025 (arXiv 2407.18125)"
     licence = "Apache-2.0 (scheduler and averaging: diffusers)"
+    recordable = True
     Options = DDPMOptions
     options: DDPMOptions
 
@@ -128,8 +130,13 @@ class DDPM(RestorationMethod):
 
     def at_time(self, images: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """sqrt(abar_t) x + sqrt(1 - abar_t) noise; Ho et al., NeurIPS 2020, equation 4."""
-        noisy: Tensor = self._process().add_noise(images, noise, t)
+        # One process for all calls: it moves its table to the device in the first of them.
+        noisy: Tensor = self._shared_process.add_noise(images, noise, t)
         return noisy
+
+    @functools.cached_property
+    def _shared_process(self) -> Any:
+        return self._process()
 
     def _told(self, t: Tensor | None) -> Tensor | None:
         """What the network is told of the noise level."""

@@ -35,11 +35,8 @@ def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     rows = ["image,landmark,x,y"]
     for n in range(8):
         Image.fromarray(np.zeros((300, 600), np.uint8)).save(tmp_path / f"film{n}.png")
-        rows += [
-            f"film{n}.png,apex,{100 + n},50",
-            f'film{n}.png,"{EVIL.replace(chr(34), "")}",400,',
-        ]
-    rows = [row if not row.endswith("400,") else row + "200" for row in rows]
+        rows.append(f"film{n}.png,apex,{100 + n},50")
+        rows.append(f"film{n}.png,{EVIL.replace(chr(34), '')},400,200")
     rows[-1] = rows[-1].replace("400,200", ",")
     (tmp_path / "landmarks.csv").write_text("\n".join(rows) + "\n")
     return Folder(FolderOptions(name=EVIL, spacing="0.5"), tmp_path)
@@ -83,7 +80,7 @@ def test_a_point_stands_on_the_sheet_where_it_is_in_the_image(
         own = spots[(spots[:, 1] >= left) & (spots[:, 1] < left + TILE_SIDE)] - (8, left)
         scale = TILE_SIDE / 600
         expected = (50.5 * scale - 0.5, (100.5 + number) * scale - 0.5)
-        assert own.mean(axis=0) == pytest.approx(expected, abs=0.6)
+        assert own.mean(axis=0) == pytest.approx(expected, abs=1)
 
 
 def test_the_page_holds_every_image_and_point_and_says_what_is_missing(

@@ -57,7 +57,7 @@ def test_it_prints_what_it_understood_and_writes_three_files() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_spacing_is_told_with_its_source() -> None:
-    assert "0.5 x 0.25 mm a pixel, from given for all images" in said(spacing="0.5x0.25")
+    assert "0.5 x 0.25 mm a pixel, from one value given for all images" in said(spacing="0.5x0.25")
     rows = "".join(f"film{n}.dcm;0,{n + 1}\n" for n in range(6))
     Path("mm.csv").write_text(f"image;spacing\n{rows}")
     text = said(spacing="mm.csv")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,12 @@ from benchmark.accounting import HostClock, Stopwatch
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
 from benchmark.config import AugmentationConfig, ProtocolConfig
-from benchmark.finetune import _order, finetune, load_shots, predict
+from benchmark.finetune import Draws, finetune, load_shots, predict
 from benchmark.metrics import mean_shape, place_shape, radial_errors
 from benchmark.planning import make_plan
 from benchmark.preparation import prepare
 from benchmark.prepared import PreparedDataset, load_prepared
+from benchmark.progress import Listener, Progress, silent
 from benchmark.requests import run_config
 from benchmark.store import Store
 from benchmark.unlabelled import as_unit_range
@@ -45,13 +48,13 @@ def detector(data: PreparedDataset) -> Detector:
 
 
 def test_every_shot_is_drawn_as_often_as_any_other() -> None:
-    draw = _order(5, 4, torch.Generator().manual_seed(0))
+    draw = Draws(5, 4, torch.Generator().manual_seed(0))
     rows = torch.cat([draw() for _ in range(5)])
     assert torch.bincount(rows, minlength=5).tolist() == [4] * 5
 
 
 def test_a_batch_may_be_larger_than_the_shots() -> None:
-    assert sorted(_order(1, 8, torch.Generator())().tolist()) == [0] * 8
+    assert sorted(Draws(1, 8, torch.Generator())().tolist()) == [0] * 8
 
 
 def test_twenty_shots_beat_the_mean_shape_by_far(data: PreparedDataset) -> None:
@@ -144,3 +147,53 @@ def test_a_landmark_that_no_shot_has_leaves_the_network_trainable(data: Prepared
 def test_cells_read_the_store_and_not_the_users_files(data: PreparedDataset) -> None:
     assert isinstance(data.pixels, np.memmap)
     assert Path(str(data.pixels.filename)).name == "images.npy"
+
+
+class PowerFailureError(Exception):
+    """Ends a training in the middle."""
+
+
+@pytest.mark.parametrize("stop", [1, 4, 6])
+def test_a_resumed_fine_tuning_ends_as_an_undisturbed_one(
+    data: PreparedDataset, tmp_path: Path, stop: int
+) -> None:
+    """Weights, statistics of normalisation, the best weights so far, draws and random streams."""
+    errors = iter([3.0, 2.0, 1.0, 4.0, 5.0, 6.0])
+    protocol = ProtocolConfig(steps=6, batch_size=4, precision="float32")
+    shots = load_shots(data, data.rows("train")[:5], CPU)
+
+    def run(checkpoint: Path | None, errors: Iterator[float], listener: Listener) -> Any:
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 4, 3, padding=1),
+            torch.nn.BatchNorm2d(4),
+            torch.nn.Dropout(0.2),
+            torch.nn.Conv2d(4, data.points.shape[1], 3, padding=1),
+        )
+        history = finetune(
+            network,
+            shots,
+            protocol,
+            steps=6,
+            seed=0,
+            validate=lambda: next(errors),
+            listener=listener,
+            checkpoint=checkpoint,
+            checkpoint_seconds=0.0,
+        )
+        return network.state_dict(), history
+
+    def fail(progress: Progress) -> None:
+        if progress.step >= stop:
+            raise PowerFailureError
+
+    expected, whole = run(None, iter([3.0, 2.0, 1.0, 4.0, 5.0, 6.0]), silent)
+    file = tmp_path / "kept.safetensors"
+    with pytest.raises(PowerFailureError):
+        run(file, errors, fail)
+    seen: list[int] = []
+    weights, history = run(file, errors, lambda progress: seen.append(progress.step))
+    assert seen == list(range(stop + 1, 7))
+    assert history == whole
+    assert history.earlier_seconds > 0
+    assert all(torch.equal(weights[name], expected[name]) for name in expected)

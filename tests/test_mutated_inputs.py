@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,7 +199,7 @@ def test_mutated_labels_get_a_sentence(
     assert refused["labels"] > 50
 
 
-ODD_VALUES = (
+ODD_VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1e300, 10**30, "", " ", "nan", "x" * 3000, "a\u0000b", "\u001b[31m", [], {},
     [1], ["", 2], {"a": {}}, "../../etc/passwd", "/dev/null", ".", "mine.toml", "0.1x", "%..%",
 )  # fmt: skip

@@ -1,10 +1,12 @@
 """The store: keys, atomic folders, and damaged files that cost nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from benchmark.errors import StoreError
+from benchmark.processes import this_process
 from benchmark.schema import Failure
 from benchmark.store import Store, key_of, write_record
 
@@ -33,10 +35,12 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_what_a_dead_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in (".ab.x1", ".ab.x2", ".abc.x1", "ab"):
+    dead = this_process().replace(f"-{os.getpid()}-", "-999999999-")
+    names = (f".ab.{dead}.0a", f".ab.{this_process()}.0b", f".abc.{dead}.0c", "ab")
+    for name in names:
         (tmp_path / "cells" / name).mkdir(parents=True)
     Store(tmp_path).clear_unfinished("cells", "ab")
-    assert {p.name for p in (tmp_path / "cells").iterdir()} == {".abc.x1", "ab"}
+    assert {p.name for p in (tmp_path / "cells").iterdir()} == set(names[1:])
 
 
 def test_a_failed_attempt_is_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_least_squares_problem_is_solved_and_every_step_is_in_the_history(
     weight = nn.Parameter(torch.zeros(3))
     goal = torch.tensor([1.0, -2.0, 0.5])
 
-    def loss(_: int) -> Tensor:
+    def loss() -> Tensor:
         return ((weight - goal) ** 2).sum()
 
     schedule = Schedule(steps=203, learning_rate=0.1, weight_decay=0.0)
@@ -40,8 +40,10 @@ def test_a_least_squares_problem_is_solved_and_every_step_is_in_the_history(
 def test_a_loss_that_is_no_number_stops_with_the_step() -> None:
     weight = nn.Parameter(torch.ones(1))
 
-    def loss(step: int) -> Tensor:
-        return (weight * (math.nan if step == 6 else 1.0)).sum()
+    factors = iter([1.0] * 6 + [math.nan] * 14)
+
+    def loss(factor: Tensor) -> Tensor:
+        return (weight * factor).sum()
 
     with pytest.raises(DivergedError, match="step 7"):
         optimise(
@@ -51,6 +53,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step() -> None:
             stage="fine-tune",
             device=CPU,
             precision=torch.float32,
+            draw=lambda: (torch.tensor(next(factors)),),
         )
 
 
@@ -77,7 +80,7 @@ def trained(stopwatch: Stopwatch | None) -> tuple[nn.Linear, History]:
 
     def run() -> History:
         return optimise(
-            lambda _: network(inputs).square().mean(),
+            lambda: network(inputs).square().mean(),
             network.parameters(),
             Schedule(steps=7, learning_rate=0.1),
             stage="test",

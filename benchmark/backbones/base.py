@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.parallel import share_of, shared
 from benchmark.plugins import Part
 
 
@@ -30,6 +31,13 @@ class Backbone(nn.Module, ABC):
     decoder_channels: int
     output_stride: int
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let the processes of a training share the passes of every backbone."""
+        super().__init_subclass__(**kwargs)
+        for name in ("encode", "decode", "forward", "embed"):
+            if name in vars(cls):
+                setattr(cls, name, shared(vars(cls)[name]))
+
     @abstractmethod
     def encode(self, images: Tensor, t: Tensor | None = None) -> list[Tensor]:
         """Features from fine to coarse.
@@ -43,13 +51,26 @@ class Backbone(nn.Module, ABC):
     def decode(self, features: list[Tensor], t: Tensor | None = None) -> Tensor:
         """(batch, decoder_channels, height / stride, width / stride) from :meth:`encode`."""
 
+    @shared
     def forward(self, images: Tensor, t: Tensor | None = None) -> Tensor:
         """Encode, then decode."""
         return self.decode(self.encode(images, t), t)
 
+    @shared
     def embed(self, images: Tensor) -> Tensor:
         """(batch, encoder_channels): the coarsest feature, averaged over the image."""
         return self.encode(images)[-1].mean(dim=(-2, -1))
+
+    def fuse(self) -> bool:
+        """Compute with compiled kernels from now on, where there are any; for GPUs.
+
+        They take half a minute to compile, so that long trainings alone gain by them. Weights keep
+        their names and results differ by rounding.
+
+        Returns:
+            Whether anything has changed.
+        """
+        return False
 
     @abstractmethod
     def stages(self) -> list[nn.Module]:
@@ -69,7 +90,7 @@ class Backbone(nn.Module, ABC):
         """
 
         def hide(module: nn.Module, inputs: Any, output: Any) -> Any:
-            return _masked(output, mask)
+            return _masked(output, share_of(mask))
 
         hooks = [stage.register_forward_hook(hide) for stage in self.stages()]
         try:

@@ -61,6 +61,15 @@ class UNetBackbone(Backbone):
         out: Tensor = self.network.conv_act(self.network.conv_norm_out(hidden))
         return out
 
+    def fuse(self) -> bool:
+        """Residual blocks that normalise and activate in one pass, with channels last."""
+        from benchmark.backbones.fused_blocks import fuse_blocks
+
+        # The stubs of torch lack this overload.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fuse_blocks(self)
+        return True
+
     def stages(self) -> list[nn.Module]:
         """First convolution, down blocks (each with its skip connections), middle block."""
         network = self.network

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import benchmark
+from benchmark.config import CHECKPOINT_SECONDS
+from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Display, Outcome
+from benchmark.engines.interrupting import Interrupting
+from benchmark.engines.limits import Limits, Watchdog, death, no_memory_left
 from benchmark.environment import cores, git_revision
-from benchmark.failures import record_failure
+from benchmark.errors import UsageError
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
@@ -37,8 +41,12 @@ class LocalSettings:
             bit-identical for one thread count only.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: The protocol's setting, for the environment record.
-        gpus: Ids of the GPUs that workers are pinned to, in turn; empty on a CPU.
+        gpus: Ids of the GPUs that workers are pinned to, in turn; empty on a CPU. Where a training
+            has several, an entry names as many.
         plugins: Files with further plugins.
+        limits: What a worker may take.
+        checkpoint_seconds: Between two checkpoints of a training.
+        devices: Processes at one training.
     """
 
     workers: int
@@ -47,6 +55,9 @@ class LocalSettings:
     precision: str = "auto"
     gpus: tuple[str, ...] = ()
     plugins: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    devices: int = 1
 
 
 def local_settings(
@@ -55,18 +66,36 @@ def local_settings(
     device: str,
     precision: str = "auto",
     plugins: tuple[Path, ...] = (),
+    devices: int = 1,
 ) -> LocalSettings:
-    """Fill in what the user left open: a worker a GPU, else a worker a core."""
-    gpus = visible_gpus() if device != "cpu" else ()
-    count = workers or (len(gpus) if gpus else min(cores(), MOST_WORKERS))
+    """Fill in what the user left open: a worker a GPU, else a worker a core.
+
+    Raises:
+        UsageError: A training is to have more GPUs than there are.
+    """
+    gpus = grouped(visible_gpus() if device != "cpu" else (), devices)
+    count = workers or (len(gpus) if gpus else max(1, min(cores(), MOST_WORKERS) // devices))
     return LocalSettings(
         workers=count,
-        threads=threads or max(1, cores() // count),
+        threads=threads or max(1, cores() // (count * devices)),
         device=device,
         precision=precision,
         gpus=gpus,
         plugins=plugins,
+        devices=devices,
     )
+
+
+def grouped(gpus: tuple[str, ...], devices: int) -> tuple[str, ...]:
+    """The GPUs in groups of as many as a training has; what is left over stays idle.
+
+    Raises:
+        UsageError: They do not make one group.
+    """
+    if gpus and len(gpus) < devices:
+        raise UsageError(f"--devices {devices}: this machine has {len(gpus)} GPUs; ask for fewer")
+    count = len(gpus) // devices
+    return tuple(",".join(gpus[n * devices : (n + 1) * devices]) for n in range(count))
 
 
 def visible_gpus() -> tuple[str, ...]:
@@ -100,11 +129,23 @@ class _Worker:
     process: subprocess.Popen[bytes]
     slot: int
     started: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)
     waiting: bytes = b""
-    done: bool = False
+    ending: str = ""
+    asked_to_leave: bool = False
     failure: Failure | None = None
     bad_input: bool = False
+    stops_run: bool = False
     log: str = ""
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self, failure: Failure) -> None:
+        """Stop it, for this reason."""
+        self.failure, self.ending, self.log = failure, "stopped", ""
+        self.process.kill()
 
     def read(self) -> bytes:
         assert self.process.stdout is not None
@@ -121,61 +162,88 @@ class LocalEngine:
     def __init__(self, store: Store, settings: LocalSettings, display: Display) -> None:
         self.store, self.settings, self.display = store, settings, display
         self._revision = git_revision()
+        self._watchdog = Watchdog(settings.limits)
 
     def run(self, tasks: tuple[Task, ...]) -> Outcome:
-        """Do all tasks, or stop after bad input.
+        """Do all tasks, or stop where the store cannot be written.
 
         Raises:
-            KeyboardInterrupt: The user has interrupted; all workers are stopped first.
+            KeyboardInterrupt: The user has interrupted; checkpoints are finished first, unless
+                they interrupt again.
         """
-        outcome = Outcome()
-        waiting = {task.id: task for task in tasks}
-        missing: set[str] = set(waiting)
+        agenda = Agenda(self.store, tasks, self.display)
         workers: dict[int, _Worker] = {}
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, Interrupting(self.display) as interrupting:
             try:
-                while waiting or workers:
-                    self._start(waiting, missing, workers, selector)
+                while len(agenda) or workers:
+                    self._start(agenda, workers, selector)
                     for key, _ in selector.select(POLL_SECONDS):
                         worker = workers[key.fd]
                         if self._listen(worker):
                             continue
                         selector.unregister(key.fd)
                         del workers[key.fd]
-                        self._end(worker, waiting, missing, outcome)
+                        self._end(worker, agenda)
+                    self._watch(list(workers.values()))
+                    self._leave(agenda, list(workers.values()), interrupting)
                     self.display.tick()
             finally:
                 for worker in workers.values():
                     worker.process.kill()
                     worker.process.wait()
                     self.store.clear_unfinished(FOLDER[worker.task.kind], worker.task.key)
-        return outcome
+                self.store.leases.forget_dead()
+            if interrupting.asked:
+                raise KeyboardInterrupt
+        return agenda.outcome
+
+    def _watch(self, workers: list[_Worker]) -> None:
+        """Stop workers that take more than they may."""
+        under_watch = [worker for worker in workers if not worker.ending]
+        for worker in under_watch:
+            offence = self._watchdog.offence(worker)
+            if offence is not None:
+                worker.stop(offence)
+        largest = self._watchdog.too_large(under_watch)
+        if largest is not None:
+            largest.stop(no_memory_left(largest))
+
+    def _leave(self, agenda: Agenda, workers: list[_Worker], interrupting: Interrupting) -> None:
+        """Once the user has interrupted, let workers keep their state, for some time."""
+        if not interrupting.asked:
+            return
+        agenda.stop()
+        for worker in workers:
+            if interrupting.overdue:
+                worker.process.kill()
+            elif not worker.asked_to_leave:
+                worker.asked_to_leave = True
+                worker.process.terminate()
 
     def _start(
-        self,
-        waiting: dict[str, Task],
-        missing: set[str],
-        workers: dict[int, _Worker],
-        selector: selectors.DefaultSelector,
+        self, agenda: Agenda, workers: dict[int, _Worker], selector: selectors.DefaultSelector
     ) -> None:
         while len(workers) < self.settings.workers:
-            ready = [t for t in waiting.values() if not missing.intersection(t.needs)]
+            ready = agenda.ready()
             if not ready:
                 return
-            task = max(ready, key=lambda t: (t.kind != "cell", t.cost))
-            del waiting[task.id]
-            taken = {worker.slot for worker in workers.values()}
-            slot = next(n for n in range(self.settings.workers) if n not in taken)
+            task = ready[0]
+            if agenda.settle(task):
+                continue
             # With this one: those at work, and those that are about to be started beside it.
             busy = min(self.settings.workers, len(workers) + len(ready))
-            worker = _Worker(task, self._spawn(task, slot, busy), slot)
+            overdue = agenda.overdue(task)
+            agenda.start(task)
+            taken = {worker.slot for worker in workers.values()}
+            slot = next(n for n in range(self.settings.workers) if n not in taken)
+            worker = _Worker(task, self._spawn(task, slot, busy, overdue), slot)
             assert worker.process.stdout is not None
             descriptor = worker.process.stdout.fileno()
             workers[descriptor] = worker
             selector.register(descriptor, selectors.EVENT_READ)
             self.display.started(task)
 
-    def _spawn(self, task: Task, slot: int, busy: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, task: Task, slot: int, busy: int, overdue: str) -> subprocess.Popen[bytes]:
         settings = self.settings
         order = Order(
             task=task,
@@ -187,6 +255,10 @@ class LocalEngine:
             gpu_workers=workers_on_gpu(slot, busy, len(settings.gpus)),
             plugins=tuple(path.resolve() for path in settings.plugins),
             git_revision=self._revision,
+            checkpoint_seconds=settings.checkpoint_seconds,
+            lease_seconds=self.store.leases.seconds,
+            overdue=overdue,
+            devices=settings.devices,
         )
         environment = os.environ | {
             "OMP_NUM_THREADS": str(settings.threads),
@@ -227,59 +299,32 @@ class LocalEngine:
         *lines, worker.waiting = (worker.waiting + data).split(b"\n")
         for line in lines:
             event = json.loads(line)
+            worker.heard = time.monotonic()
             if event["event"] == "progress":
                 progress = Progress(event["stage"], event["step"], event["steps"], event["loss"])
                 self.display.progressed(worker.task, progress)
-            elif event["event"] == "done":
-                worker.done = True
-            else:
-                worker.failure = Failure.model_validate(event["failure"])
-                worker.bad_input, worker.log = event["bad_input"], event["log"]
+            elif not worker.ending:
+                worker.ending = event["event"]
+                if worker.ending == "failed":
+                    worker.failure = Failure.model_validate(event["failure"])
+                    worker.bad_input, worker.stops_run = event["bad_input"], event["stops_run"]
+                    worker.log = event["log"]
         return True
 
-    def _end(
-        self,
-        worker: _Worker,
-        waiting: dict[str, Task],
-        missing: set[str],
-        outcome: Outcome,
-    ) -> None:
+    def _end(self, worker: _Worker, agenda: Agenda) -> None:
         status = worker.process.wait()
         if worker.process.stdout is not None:
             worker.process.stdout.close()
         task = worker.task
-        if worker.done:
-            missing.discard(task.id)
-            outcome.done.append(task)
-            self.display.finished(task, time.monotonic() - worker.started)
-            return
-        self.store.clear_unfinished(FOLDER[task.kind], task.key)
-        failure = worker.failure or Failure(sentence=_death(status), type="WorkerDied")
-        if worker.bad_input and task.kind == "prepare":
-            outcome.bad_input.append(failure)
-        self._fail(task, failure, worker.log, waiting, outcome)
-
-    def _fail(
-        self,
-        task: Task,
-        failure: Failure,
-        log: str,
-        waiting: dict[str, Task],
-        outcome: Outcome,
-    ) -> None:
-        """Write the failure down, and fail whatever needs the task."""
-        outcome.failed.append((task, failure))
-        record_failure(self.store, task, failure, log)
-        self.display.failed(task, failure)
-        for other in [t for t in waiting.values() if task.id in t.needs]:
-            waiting.pop(other.id, None)
-            reason = f"{task.title} failed: {failure.sentence}"
-            inherited = failure.model_copy(update={"sentence": reason})
-            self._fail(other, inherited, "", waiting, outcome)
-
-
-def _death(status: int) -> str:
-    if status == -9:
-        return "the worker was killed (signal 9): perhaps it ran out of memory; try --workers 1"
-    what = f"signal {-status}" if status < 0 else f"exit status {status}"
-    return f"the worker ended without a word ({what}): see the log of the system"
+        if worker.ending == "done":
+            agenda.done(task, time.monotonic() - worker.started)
+        elif worker.ending in ("elsewhere", "interrupted") or (
+            agenda.stopped and worker.failure is None
+        ):
+            self.store.clear_unfinished(FOLDER[task.kind], task.key)
+            agenda.put_back(task)
+        elif worker.failure is not None and worker.stops_run:
+            agenda.unwritable(task, worker.failure)
+        else:
+            failure = worker.failure or death(status)
+            agenda.fail(task, failure, log=worker.log, bad_input=worker.bad_input)

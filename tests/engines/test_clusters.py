@@ -1,0 +1,231 @@
+"""The same grid on three Ray nodes of which one dies, and as jobs: what the local engine gives."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark.config import RunConfig
+from benchmark.engines.base import Engine, Outcome, Silent
+from benchmark.engines.choosing import choose_engine
+from benchmark.engines.launching import Started, parse
+from benchmark.engines.limits import Limits
+from benchmark.engines.nodes import Assignment, code_digest
+from benchmark.engines.options import Resources
+from benchmark.engines.ray_cluster import CancelledError, Cluster
+from benchmark.planning import make_plan
+from benchmark.requests import run_config
+from benchmark.store import Store
+from benchmark.tasks import Task, outstanding
+from benchmark.worker import Order
+
+pytestmark = pytest.mark.slow
+
+SLEEPER = '''
+"""A method that hangs."""
+
+import os
+import time
+from pathlib import Path
+
+from benchmark.plugins import Method
+
+
+class Sleeper(Method):
+    """Says which process it is, and sleeps."""
+
+    name = "sleeper"
+    title = "Sleeper"
+    family = "other"
+    citation = "none"
+    trains = frozenset({"encoder"})
+    pretraining_data = "elsewhere"
+
+    def pretrain(self, backbone, images, trainer):
+        Path("PLACE").write_text(str(os.getpid()))
+        time.sleep(600)
+'''
+
+
+class Nodes:
+    """Three Ray nodes with a core each, on three addresses of this machine."""
+
+    def __init__(self) -> None:
+        machines: Any = importlib.import_module("ray.cluster_utils")
+        room: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 * 1024**2}
+        head = room | {"node_ip_address": "127.0.0.2", "include_dashboard": False}
+        self.machines = machines.Cluster(initialize_head=True, head_node_args=head)
+        self.others = [
+            self.machines.add_node(node_ip_address=f"127.0.0.{number}", **room) for number in (3, 4)
+        ]
+
+    @property
+    def address(self) -> str:
+        """Of the head."""
+        return str(self.machines.address)
+
+    def kill_one(self) -> None:
+        """Kill all processes of the last node."""
+        self.machines.remove_node(self.others.pop(), allow_graceful=False)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    pytest.importorskip("ray")
+    found = Nodes()
+    yield found
+    importlib.import_module("ray").shutdown()
+    found.machines.shutdown()
+
+
+def request(output: Path, repository: Path, **flags: Any) -> RunConfig:
+    """One method and its control on ten phantoms, twice fine-tuned."""
+    values = {
+        "preset": str(repository / "tests" / "conf" / "tiny.toml"),
+        "datasets": "phantom-cephalometric[train=10,test=3,size=64]",
+        "methods": "ddpm",
+        "shots": "3,5",
+        "device": "cpu",
+        "threads": 1,
+        "output": str(output),
+    }
+    return run_config(values | flags)
+
+
+class Killing(Silent):
+    """Does something once three tasks have begun, and keeps what it was told."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act, self.begun = act, 0
+        self.sentences: list[str] = []
+
+    def started(self, task: Task) -> None:
+        """Count; with three on three nodes of one core, each node is at work."""
+        self.begun += 1
+        if self.begun == 3:
+            self.act()
+
+    def told(self, sentence: str) -> None:
+        """Keep it."""
+        self.sentences.append(sentence)
+
+
+def compute(config: RunConfig, display: Silent) -> Outcome:
+    """All of a grid, by the engine that the run asks for."""
+    store = Store(config.output)
+    store.ensure_writable()
+    work = outstanding(make_plan(config), store, config.preset, 1, mend=True)
+    engine: Engine = choose_engine(config).start(store, display)
+    outcome = engine.run(work.tasks)
+    assert len(outcome.done) + len(outcome.failed) == len(work.tasks)
+    return outcome
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Store:
+    """What the local engine gives."""
+    config = request(tmp_path_factory.mktemp("local"), repository)
+    assert compute(config, Silent()).failed == []
+    return Store(config.output)
+
+
+def ensure_same(store: Store, local: Store) -> None:
+    """Every cell is done, once, with the local engine's predictions; nothing else is left."""
+    assert [(c.key, c.status) for c in store.cells()] == [(c.key, "done") for c in local.cells()]
+    assert len(store.cells()) == 4
+    for cell in local.cells():
+        pd.testing.assert_frame_equal(store.predictions(cell.key), local.predictions(cell.key))
+        other = store.cell(cell.key)
+        assert other is not None
+        assert other.metrics == cell.metrics
+        assert other.environment in store.environments()
+    assert list(store.root.rglob(".*")) == []
+    assert not (store.root / "jobs").exists()
+
+
+def test_three_ray_nodes_of_which_one_is_killed_give_what_the_local_engine_gives(
+    nodes: Nodes, local: Store, tmp_path: Path, repository: Path
+) -> None:
+    config = request(tmp_path, repository, engine="ray", address=nodes.address)
+    display = Killing(nodes.kill_one)
+    outcome = compute(config, display)
+    assert [failure.sentence for _, failure in outcome.failed] == []
+    assert any("its node is lost" in sentence for sentence in display.sentences)
+    ensure_same(Store(tmp_path), local)
+
+
+def test_nodes_that_do_not_see_the_store_are_sent_the_data_and_send_the_results(
+    nodes: Nodes, local: Store, tmp_path: Path, repository: Path
+) -> None:
+    asked = {"engine": "ray", "address": nodes.address, "ray": {"store": "sent"}}
+    outcome = compute(request(tmp_path, repository, shots="5", **asked), Silent())
+    assert [failure.sentence for _, failure in outcome.failed] == []
+    cells = Store(tmp_path).cells()
+    assert len(cells) == 2
+    for cell in cells:
+        reference = local.cell(cell.key)
+        assert reference is not None
+        assert cell.metrics == reference.metrics
+    assert list(tmp_path.rglob(".*")) == []
+    assert not any((tmp_path / "leases").iterdir())
+
+
+def test_a_task_that_hangs_on_a_node_is_cancelled_with_its_process(
+    nodes: Nodes, tmp_path: Path, repository: Path
+) -> None:
+    plugin = tmp_path / "sleeper.py"
+    plugin.write_text(SLEEPER.replace("PLACE", str(tmp_path / "pid")))
+    config = request(tmp_path / "runs", repository, methods="sleeper", plugins=(str(plugin),))
+    work = outstanding(make_plan(config), Store(config.output), config.preset, 1, mend=False)
+    (task,) = [task for task in work.tasks if task.kind == "pretrain"]
+    order = Order(
+        task=task,
+        store=config.output,
+        device="cpu",
+        precision="float32",
+        threads=1,
+        plugins=config.plugins,
+    )
+    (config.output / "mark").parent.mkdir()
+    (config.output / "mark").touch()
+    assignment = Assignment(order.model_dump_json(), code_digest(), "mark", 0, Limits())
+    cluster = Cluster(nodes.address)
+    handle = cluster.submit(assignment, None, Resources(cpus=1))
+    assert isinstance(parse(str(cluster.hear(handle))), Started)
+    pid = wait_for(lambda: int((tmp_path / "pid").read_text() or "x"), 120)
+    cluster.cancel(handle)
+    with pytest.raises(CancelledError):
+        list(iter(lambda: cluster.hear(handle), None))
+    wait_for(lambda: None if Path(f"/proc/{pid}").exists() else 1, 60)
+
+
+def wait_for(found: Callable[[], int | None], seconds: float) -> int:
+    """Ask until there is an answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            answer = found()
+        except (OSError, ValueError):
+            answer = None
+        if answer is not None:
+            return answer
+        time.sleep(0.2)
+    raise AssertionError("nothing came")
+
+
+def test_jobs_of_submitit_give_what_the_local_engine_gives(
+    local: Store, tmp_path: Path, repository: Path
+) -> None:
+    pytest.importorskip("submitit")
+    config = request(tmp_path, repository, engine="slurm", slurm={"cluster": "local"})
+    outcome = compute(config, Silent())
+    assert [failure.sentence for _, failure in outcome.failed] == []
+    ensure_same(Store(tmp_path), local)
