@@ -63,7 +63,7 @@ class Inquiry:
     @cached_property
     def model(self) -> ShapeModel | None:
         """What most shapes agree on; None where there are too few."""
-        return fit_shapes(self.points)
+        return fit_shapes(self._inside)
 
     @cached_property
     def distance(self) -> np.ndarray:
@@ -77,7 +77,13 @@ class Inquiry:
         """Predicts each landmark from the others; None where there are too few of either."""
         if self.model is None or len(self.model.reference) < FEWEST_TO_EXPECT:
             return None
-        return Expectation(self.model, self.points)
+        return Expectation(self.model, self._inside)
+
+    @cached_property
+    def _inside(self) -> np.ndarray:
+        """The points without those outside their image, which say nothing of an anatomy."""
+        beyond = (self.points < -1.0) | (self.points > self.sizes[:, None])
+        return np.where(beyond.any(axis=2, keepdims=True), np.nan, self.points)
 
     @cached_property
     def worst(self) -> np.ndarray:

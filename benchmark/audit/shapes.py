@@ -18,6 +18,9 @@ LARGEST_TURN = np.pi / 4
 SMALLEST_SPREAD = 0.005
 """Nobody sets a point better than to this share of the shape's size."""
 
+_MISSING = complex(np.nan, np.nan)
+"""With a NaN in both parts, or the median of the other part would count it."""
+
 _FITTED_AT_MOST = 4000
 _CANDIDATES = 48
 _JUDGES = 200
@@ -164,7 +167,7 @@ def _normalised(shape: np.ndarray, instead: np.ndarray) -> np.ndarray:
 
 def _median(shapes: np.ndarray) -> np.ndarray:
     known = np.isfinite(shapes).any(axis=0)
-    middle = np.full(shapes.shape[1], np.nan + 0j)
+    middle = np.full(shapes.shape[1], _MISSING)
     middle[known] = np.nanmedian(shapes.real[:, known], axis=0) + 1j * np.nanmedian(
         shapes.imag[:, known], axis=0
     )
@@ -194,4 +197,4 @@ def _lay(shapes: np.ndarray, reference: np.ndarray) -> Laid:
     # With the turn held, the best scale is what is left of the product along it.
     scale = np.maximum((best * np.exp(-1j * turn)).real, 1e-12)
     places = of * (scale * np.exp(1j * turn))[:, None] + middle_there
-    return Laid(np.where(np.isfinite(shapes), places, np.nan), scale, turn)
+    return Laid(np.where(np.isfinite(shapes), places, _MISSING), scale, turn)

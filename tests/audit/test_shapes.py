@@ -105,3 +105,14 @@ def test_the_usual_spread_is_deaf_to_the_worst() -> None:
     assert usual_spread(lengths) == pytest.approx([2, 2, 2], rel=0.1)
     assert usual_spread(spoilt) == pytest.approx([2, 2, 2], rel=0.2)
     assert np.isnan(usual_spread(np.full((5, 1), np.nan))).all()
+
+
+def test_a_landmark_that_most_images_lack_has_its_place_all_the_same() -> None:
+    points = shapes(60)
+    whole = fit_shapes(points)
+    points[:45, 0] = np.nan
+    model = fit_shapes(points)
+    assert whole is not None
+    assert model is not None
+    middle = np.stack([model.reference.real, model.reference.imag], -1)
+    assert whole.distance(middle[None])[0] < 0.02
