@@ -80,7 +80,7 @@ def walked(
 def test_the_section_goes_from_prepare_to_the_report(page: str) -> None:
     section = page.partition("## Ten minutes")[2].partition("\n## ")[0]
     found = re.findall(r"^python -m benchmark (\w+)", section, re.MULTILINE)
-    assert found == ["prepare", "info", "audit", "run", "report"]
+    assert found == ["prepare", "info", "audit", "run"]
 
 
 def test_every_command_works_and_says_what_it_understood(walked: tuple[Path, str]) -> None:
