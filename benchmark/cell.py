@@ -152,6 +152,7 @@ def _costs(
         "multiply_adds": multiply_adds(tested.detector, spec.dataset.working_size),
         "steps": spec.finetuning_steps,
         "images_seen": spec.finetuning_steps * spec.protocol.batch_size,
+        "micro_batches": tested.history.parts,
         "peak_memory_mb": peak_memory_mb(),
         "peak_gpu_memory_mb": peak_gpu_memory_mb(machine.device),
         # What an interrupted training took before cannot be known, and a part is not the whole.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Names that become parts of paths: a record of another store must not lead out of this one.
-Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-KeyOrNothing = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
+from benchmark.checked_names import FileName, Key, PreviewName
 
 
 class Record(BaseModel):
@@ -75,7 +72,7 @@ class DatasetRecord(Record):
 class Preview(Record):
     """A small picture of a test image, with the native frame that predictions refer to."""
 
-    file: str = Field(pattern=r"^previews/[A-Za-z0-9_-]{1,64}\.(png|jpg)$")
+    file: PreviewName
     width: int
     height: int
 

@@ -33,6 +33,32 @@ def _seconds_a_megapixel(backbone: dict[str, Any]) -> float:
     return float(UNET_SECONDS * work * options["layers"] / options["patch"] ** 2 / UNET_WORK)
 
 
+# Seconds of a step in this model from which on a GPU is full: between the small U-Net's 8 images of
+# 160 x 128 px (0.5), of which an H100 does a step in 6 ms, and the standard U-Net's 32 of 256 px
+# (132), which take 21 GB and a sixth of a second.
+FULL_STEP_SECONDS = 60.0
+
+
+def cell_fills_gpu(spec: CellSpec) -> bool:
+    """Whether the fine-tuning of a cell leaves nothing of a GPU for another task."""
+    return _fills_gpu(spec.backbone, spec.dataset.working_size, spec.protocol.batch_size)
+
+
+def pretraining_fills_gpu(spec: PretrainingSpec) -> bool:
+    """The same of a pretraining; large batches on networks of unknown width count as full."""
+    assert spec.dataset is not None
+    many = registry("method").load(spec.method.name).compares_images
+    unknown = spec.backbone["name"] != "unet"
+    return (many and unknown) or _fills_gpu(
+        spec.backbone, spec.dataset.working_size, spec.batch_size
+    )
+
+
+def _fills_gpu(backbone: dict[str, Any], size: tuple[int, int], batch_size: int) -> bool:
+    megapixels = size[0] * size[1] / 1e6 * batch_size
+    return megapixels * _seconds_a_megapixel(backbone) >= FULL_STEP_SECONDS
+
+
 @dataclass(frozen=True)
 class Estimator:
     """Expected core-seconds of tasks.

@@ -18,6 +18,7 @@ from benchmark.config import CHECKPOINT_SECONDS, ProtocolConfig
 from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
 from benchmark.losses import heatmap_loss
+from benchmark.micro_batches import Division, mixes_images
 from benchmark.optimiser import Schedule
 from benchmark.parallel import ensure_shareable
 from benchmark.prepared import PreparedDataset
@@ -134,8 +135,13 @@ def finetune(
         logits = detector(images).float()
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 
+    def weight(_: Tensor, points: Tensor) -> Tensor:
+        return measure.weight(points, valid_landmarks(points, size), size)
+
     detector.train()
     ensure_shareable(detector, protocol.batch_size)
+    mixing = mixes_images(detector)
+    lower = "lower protocol.batch_size"
     best = _BestWeights(detector, steps, validate) if validate is not None else None
     keeper = None
     if checkpoint is not None:
@@ -163,6 +169,9 @@ def finetune(
         draw=batch,
         listener=listener,
         after_step=best,
+        division=Division(weight, lower)
+        if mixing is None
+        else Division(None, f"{lower}; under {mixing} parts are another training"),
         checkpoint=keeper,
         recorder=recorder,
     )

@@ -23,16 +23,26 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from benchmark.errors import LeaseLostError
 from benchmark.processes import is_dead, this_process
 from benchmark.publishing import write_new
-from benchmark.schema import LeaseRecord
+from benchmark.schema import Record
 
 LEASE_SECONDS = 60.0
 _NAME = re.compile(r"(?P<kind>[a-z]+)-(?P<key>[^.]+)\.(?P<generation>[0-9]+)")
 _ATTEMPTS = 20
+
+
+class LeaseRecord(Record):
+    """The first line of ``leases/<kind>-<key>.<generation>``: who is at work on something."""
+
+    token: str
+    owner: str = Field(description="Machine, process id and start, for that machine to ask.")
+    host: str = ""
+    since: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -110,18 +110,31 @@ def channel_softmax_loss(
         Mean over the disks' pixels in nats; zero where no landmark is valid.
     """
     logits = logits.float()
-    height, width = _size(logits)
-    radius = DISK_RADIUS_AT_256 * math.sqrt(height * width) / 256
-    rows = torch.arange(height, device=logits.device)[:, None]
-    columns = torch.arange(width, device=logits.device)
-    centre = points.nan_to_num()[..., None, None]
-    squared = (columns - centre[:, :, 0]).square() + (rows - centre[:, :, 1]).square()
-    # Below half a pixel's diagonal a disk between pixels would be empty.
-    disk = (squared <= max(radius, math.sqrt(0.5)) ** 2) & valid[..., None, None]
+    disk = _disks(points, valid, _size(logits))
     # A large finite number, because a softmax over nothing but -inf is NaN.
     competing = logits.masked_fill(~valid[..., None, None], -1e9)
     loss = -(competing.log_softmax(1) * disk).sum()
     return loss / disk.sum().clamp_min(1)
+
+
+def _disks(points: Tensor, valid: Tensor, size: Size) -> Tensor:
+    """(B, L, height, width) bool: the pixels of the disk around each valid landmark."""
+    height, width = size
+    radius = DISK_RADIUS_AT_256 * math.sqrt(height * width) / 256
+    rows = torch.arange(height, device=points.device)[:, None]
+    columns = torch.arange(width, device=points.device)
+    centre = points.nan_to_num()[..., None, None]
+    squared = (columns - centre[:, :, 0]).square() + (rows - centre[:, :, 1]).square()
+    # Below half a pixel's diagonal a disk between pixels would be empty.
+    return (squared <= max(radius, math.sqrt(0.5)) ** 2) & valid[..., None, None]
+
+
+def _count_landmarks(points: Tensor, valid: Tensor, size: Size) -> Tensor:
+    return valid.sum().float()
+
+
+def _count_disk_pixels(points: Tensor, valid: Tensor, size: Size) -> Tensor:
+    return _disks(points, valid, size).sum().float()
 
 
 @dataclass(frozen=True)
@@ -132,10 +145,13 @@ class HeatmapLoss:
         function: Called with logits (B, L, height, width), points (B, L, 2), valid (B, L) and
             ``sigma``; returns a scalar.
         decoder: The decoder in :data:`benchmark.heatmaps.DECODERS` that inverts its target.
+        weight: Called with points, valid and the map's size; the number of things, as a scalar,
+            of which the loss is the mean: with it, the losses of parts of a batch add up.
     """
 
     function: Loss
     decoder: str
+    weight: Callable[[Tensor, Tensor, Size], Tensor] = _count_landmarks
 
     def __call__(
         self, logits: Tensor, points: Tensor, valid: Tensor, sigma: float = SIGMA
@@ -151,7 +167,7 @@ LOSSES: MappingProxyType[str, HeatmapLoss] = MappingProxyType(
         "mse": HeatmapLoss(mse_loss, "local-linear"),
         "bce": HeatmapLoss(bce_loss, "local-sigmoid"),
         "awing": HeatmapLoss(awing_loss, "local-linear"),
-        "channel-softmax": HeatmapLoss(channel_softmax_loss, "contour"),
+        "channel-softmax": HeatmapLoss(channel_softmax_loss, "contour", _count_disk_pixels),
     }
 )
 """Losses by name; ``softmax`` is the protocol's."""

@@ -118,6 +118,7 @@ def run_pretraining(
     spec.method.ensure_files_unchanged()
     precision = resolve_precision(spec.precision, machine.device)
     checkpoint = store.checkpoint(spec.key)
+    method = registry("method").load(spec.method.name)
     with machine.stopwatch(precision) as stopwatch, store.folder("pretrained", spec.key) as folder:
         meter = machine.energy_meter()
         trainer = Trainer(
@@ -132,7 +133,8 @@ def run_pretraining(
             listener=meter.listening(listener),
             checkpoint=checkpoint,
             checkpoint_seconds=machine.checkpoint_seconds,
-            recordable=registry("method").load(spec.method.name).recordable,
+            recordable=method.recordable,
+            compares_images=method.compares_images,
         )
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
         extra = store.extra_pool(spec.extra_pool.key) if spec.extra_pool is not None else None

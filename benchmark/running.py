@@ -128,11 +128,17 @@ def _compute(
     with ExitStack() as stack:
         if isinstance(display, RichDisplay):
             stack.enter_context(display)
-        outcome = choice.start(store, display).run(work.tasks)
+        try:
+            outcome = choice.start(store, display).run(work.tasks)
+        except KeyboardInterrupt:
+            display.told("interrupted: what is finished is kept; run again to go on")
+            raise
     ended = datetime.now(UTC)
+    seconds = (ended - begun).total_seconds()
     change = {
         "finished": ended.isoformat(timespec="seconds"),
-        "seconds": (ended - begun).total_seconds(),
+        "seconds": seconds,
+        "idle": idle_share(outcome.busy_seconds, choice.workers, seconds),
     }
     try:
         write_record(path, record.model_copy(update=change))
@@ -140,6 +146,13 @@ def _compute(
         if not outcome.bad_input:
             outcome.bad_input.append(Failure(sentence=str(error), fault="machine"))
     return outcome
+
+
+def idle_share(busy: float, workers: int, seconds: float) -> float | None:
+    """Share of the workers' time without a task; None for engines that do not count theirs."""
+    if not busy or not seconds:
+        return None
+    return min(1.0, max(0.0, 1 - busy / (workers * seconds)))
 
 
 def _render(store: Store, plan: Plan, console: Console, changed: bool) -> None:

@@ -6,13 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from benchmark.checked_names import FileName, Key, KeyOrNothing
 from benchmark.dataset_schema import (
     AnnotatorDistance,
     DatasetRecord,
     ExtraPool,
-    FileName,
-    Key,
-    KeyOrNothing,
     Leak,
     Preview,
     Record,
@@ -28,11 +26,8 @@ __all__ = [
     "ExtraPool",
     "Failure",
     "Fault",
-    "FileName",
     "Floor",
     "Joules",
-    "Key",
-    "KeyOrNothing",
     "Leak",
     "PretrainingRecord",
     "Preview",
@@ -42,6 +37,7 @@ __all__ = [
     "Status",
     "Timings",
 ]
+
 
 Status = Literal["done", "failed"]
 
@@ -226,6 +222,9 @@ class CellRecord(Record):
     images_seen: int = Field(
         0, description="Labelled images drawn in the fine-tuning, repeats counted."
     )
+    micro_batches: int = Field(
+        1, description="Parts in which a batch went through at the end, where memory was short."
+    )
     peak_memory_mb: float | None = None
     peak_gpu_memory_mb: float | None = Field(
         None, description="Largest allocation of this worker on its GPU; None without one."
@@ -259,16 +258,6 @@ class EnvironmentRecord(Record):
     packages: dict[str, str] = Field(default_factory=dict)
 
 
-class LeaseRecord(Record):
-    """The first line of ``leases/<kind>-<key>.<generation>``: who is at work on something."""
-
-    token: str
-    owner: str = Field(description="Machine, process id and start, for that machine to ask.")
-    host: str = ""
-    since: str = ""
-    title: str = ""
-
-
 class RunRecord(Record):
     """``runs/<time>.json``: one call of ``run``, and the cells that it asked for."""
 
@@ -283,3 +272,6 @@ class RunRecord(Record):
         None, description="The margin of practical equivalence, declared before the work began."
     )
     seconds: float = 0.0
+    idle: float | None = Field(
+        None, description="Share of the workers' time in which they had no task; None: not known."
+    )

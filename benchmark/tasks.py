@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmark.config import Retry
 from benchmark.errors import StoreError
-from benchmark.estimates import Estimator
+from benchmark.estimates import Estimator, cell_fills_gpu, pretraining_fills_gpu
 from benchmark.grid import ExtraPoolSpec
 from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
@@ -36,6 +36,7 @@ class Task(BaseModel):
         needs: Ids of the tasks that must be done before.
         cost: Expected seconds on one core.
         payload: What the worker needs, as JSON.
+        fills_gpu: Whether it leaves nothing of a GPU for another task.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class Task(BaseModel):
     needs: tuple[str, ...] = ()
     cost: float = 1.0
     payload: dict[str, Any] = {}
+    fills_gpu: bool = False
 
     @property
     def id(self) -> str:
@@ -140,7 +142,6 @@ def _tasks_of(
     dataset, pretraining = cell.spec.dataset, cell.spec.pretraining
     trains = pretraining is not None and not looker.has_pretraining(pretraining.key)
     extra = pretraining.extra_pool if trains and pretraining is not None else None
-    wants_extra = extra is not None and not looker.has_extra(extra.key)
     if not looker.has_dataset(dataset.key):
         root = plan.roots[dataset.key]
         found.append(
@@ -156,7 +157,7 @@ def _tasks_of(
                 },
             )
         )
-    if extra is not None and wants_extra:
+    if extra is not None and not looker.has_extra(extra.key):
         found.append(_extra_task(extra, plan, estimator, processes))
     if pretraining is not None and trains:
         own = pretraining.dataset is not None
@@ -172,6 +173,7 @@ def _tasks_of(
                     *((f"unlabelled/{extra.key}",) if extra is not None else ()),
                 ),
                 cost=estimator.pretraining(pretraining),
+                fills_gpu=own and pretraining_fills_gpu(pretraining),
                 payload={"spec": pretraining.model_dump(mode="json")},
             )
         )
@@ -210,6 +212,7 @@ def _cell_task(
         f"{labels.shots} shots seed {labels.seed}",
         needs=tuple(need for need in needs if need in known),
         cost=estimator.cell(cell.spec),
+        fills_gpu=cell_fills_gpu(cell.spec),
         payload={
             "spec": cell.spec.model_dump(mode="json"),
             "labels": labels.model_dump(mode="json"),

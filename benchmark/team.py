@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.errors import UsageError
-from benchmark.schema import EnvironmentRecord
+from benchmark.schema import EnvironmentRecord, Failure
 from benchmark.store import Store
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ class Followers:
     Args:
         order: As JSON, the same for all.
         size: Processes, the leader included.
-        died: Called with a sentence when one has ended before its time.
+        died: Called with the reason when one has ended before its time.
     """
 
-    def __init__(self, order: str, size: int, died: Callable[[str], None]) -> None:
+    def __init__(self, order: str, size: int, died: Callable[[Failure], None]) -> None:
         common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "NODE_RANK": "0"}
         os.environ.update(common | {RANK: "0"})
         self._died, self._stopping = died, False
@@ -107,10 +107,9 @@ class Followers:
         if status and not self._stopping:
             time.sleep(GRACE_SECONDS)
             count = len(self._processes) + 1
-            self._died(
-                f"process {rank + 1} of the {count} of this training ended with status "
-                f"{status}{reason}"
-            )
+            sentence = f"process {rank + 1} of the {count} of this training ended with status "
+            failure = Failure(sentence=f"{sentence}{status}{reason}", type="WorkerDied")
+            self._died(failure.model_copy(update={"fault": "machine"}))
 
     def stop(self) -> None:
         """End them; they have nothing to keep."""
@@ -118,6 +117,16 @@ class Followers:
         for process in self._processes:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def followed(order: str, size: int, died: Callable[[Failure], None]) -> Iterator[None]:
+    """In this context, the other processes of a training are there; see :class:`Followers`."""
+    followers = Followers(order, size, died)
+    try:
+        yield
+    finally:
+        followers.stop()
 
 
 def join_team(size: int, device: torch.device) -> torch.device:

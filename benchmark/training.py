@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from benchmark.accounting import counted, running
 from benchmark.checkpoints import Checkpoint, ModuleState, OptimiserState, RandomState, Stateful
 from benchmark.config import CHECKPOINT_SECONDS
-from benchmark.devices import autocast
 from benchmark.errors import BenchmarkError, PluginError
+from benchmark.micro_batches import Division, Passes, mixes_images, number_of_images
 from benchmark.operations import OperationCounter
 from benchmark.optimiser import Schedule, Update
 from benchmark.parallel import ensure_shareable, together
@@ -33,11 +33,12 @@ class DivergedError(BenchmarkError):
 
 @dataclass
 class History:
-    """Loss and learning rate by step, and the seconds before an interruption."""
+    """Loss and learning rate by step; seconds before an interruption; parts of a batch."""
 
     loss: list[float] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
     earlier_seconds: float = field(default=0.0, compare=False)
+    parts: int = field(default=1, compare=False)
 
     def write(self, path: Path) -> None:
         """Write as parquet with the columns step, loss, learning_rate."""
@@ -78,6 +79,7 @@ def optimise(
     after_step: Callable[[int], None] | None = None,
     checkpoint: Checkpoint | None = None,
     recorder: Recorder = Recorder(),  # noqa: B008  (has no state)
+    division: Division = Division(),  # noqa: B008  (has no state)
 ) -> History:
     """Minimise ``loss(*draw())`` over the schedule, from a checkpoint on where there is one.
 
@@ -85,6 +87,7 @@ def optimise(
 
     Raises:
         DivergedError: The loss became NaN or infinite; the sentence names the step.
+        DeviceMemoryError: A batch does not fit into the memory of the device.
     """
     update = Update(parameters, schedule, device)
     history = History()
@@ -96,13 +99,7 @@ def optimise(
             done = checkpoint.resume()
         history.earlier_seconds = checkpoint.earlier_seconds
 
-    def passes(*batch: Tensor) -> Tensor:
-        with autocast(device, precision):
-            value = loss(*batch)
-        update.forget()
-        value.backward()
-        return value.detach()
-
+    passes = Passes(loss, update.forget, device, precision, division)
     there_and_back, apply = recorder(passes), recorder(update.apply)
     for step in range(done, schedule.steps):
         batch = draw()
@@ -126,6 +123,7 @@ def optimise(
                     checkpoint.save(step + 1)
             with counted("waiting"):
                 listener(Progress(stage, step + 1, schedule.steps, history.loss[-1]))
+    history.parts = passes.parts
     return history
 
 
@@ -194,6 +192,7 @@ class Trainer:
         checkpoint: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         recordable: bool = False,
+        compares_images: bool = True,
     ) -> None:
         self.steps = steps
         self.batch_size = batch_size
@@ -209,6 +208,7 @@ class Trainer:
         self._checkpoint = checkpoint
         self._checkpoint_seconds = checkpoint_seconds
         self._recordable = recordable
+        self._compares_images = compares_images
 
     def fit(
         self,
@@ -236,7 +236,8 @@ class Trainer:
         Raises:
             UsageError: The pool is smaller than a batch.
             PluginError: It was called before: a second training would double the budget.
-            BenchmarkError: A batch does not fit into the memory of the device.
+            DeviceMemoryError: A batch does not fit into the memory of the device, nor in parts
+                where its method and network allow them.
         """
         if self.history is not None:
             raise PluginError("a method may call fit once: the budget is the harness's")
@@ -245,32 +246,40 @@ class Trainer:
         network = nn.ModuleList(modules).train()
         ensure_shareable(network, self.batch_size)
         checkpoint = self._checkpoint_of(network, batches, keeps)
-        try:
-            self.history = optimise(
-                loss,
-                network.parameters(),
-                Schedule(self.steps, learning_rate, weight_decay),
-                stage="pretrain",
-                device=self.device,
-                precision=self._precision,
-                draw=lambda: _drawn(batches),
-                listener=self._listener,
-                after_step=after_step,
-                checkpoint=checkpoint,
-                recorder=Recorder(self.device if self._recordable else None, (self.generator,)),
-            )
-        except torch.OutOfMemoryError as error:
-            raise BenchmarkError(
-                f"a batch of {self.batch_size} images does not fit into the memory of "
-                f"{self.device}: lower pretraining.comparison_batch_size or "
-                "pretraining.batch_size; smaller batches that are added up compare fewer images"
-            ) from error
+        self.history = optimise(
+            loss,
+            network.parameters(),
+            Schedule(self.steps, learning_rate, weight_decay),
+            stage="pretrain",
+            device=self.device,
+            precision=self._precision,
+            draw=lambda: _drawn(batches),
+            listener=self._listener,
+            after_step=after_step,
+            checkpoint=checkpoint,
+            recorder=Recorder(self.device if self._recordable else None, (self.generator,)),
+            division=self._division(network),
+        )
         self.earlier_seconds = self.history.earlier_seconds
         self.note(
             batch_size=self.batch_size,
             loss_first=self.history.first(),
             loss_last=self.history.last(),
         )
+        if self.history.parts > 1:
+            self.note(micro_batches=self.history.parts)
+
+    def _division(self, network: nn.Module) -> Division:
+        """Whether batches may go through in parts."""
+        lower = "lower pretraining.comparison_batch_size or pretraining.batch_size"
+        if self._compares_images:
+            return Division(
+                None, f"{lower}; smaller batches that are added up compare fewer images"
+            )
+        mixing = mixes_images(network)
+        if mixing is not None:
+            return Division(None, f"{lower}; under {mixing} parts are another training")
+        return Division(number_of_images, lower)
 
     def _checkpoint_of(
         self, network: nn.Module, batches: Stateful, keeps: Sequence[nn.Module | Stateful]

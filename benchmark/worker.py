@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,11 +37,8 @@ from benchmark.progress import TRAINING_STAGES, Progress
 from benchmark.schema import Failure, Fault
 from benchmark.store import Store
 from benchmark.tasks import FOLDER, READING, Task
-from benchmark.team import Followers, FollowerStore, follower_rank
+from benchmark.team import FollowerStore, followed, follower_rank
 from benchmark.write_guard import WriteGuard
-
-# How long a worker whose parent is gone has to keep the state of its training.
-LEAVE_SECONDS = 30.0
 
 
 class Order(BaseModel):
@@ -151,38 +146,30 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
     )
 
 
+def _read_images(order: Order, store: Store, reporter: _Reporter) -> None:
+    from benchmark.extra_images import prepare_extra
+    from benchmark.grid import DatasetSpec, ExtraPoolSpec
+    from benchmark.preparation import prepare
+
+    payload, plugins, listener = order.task.payload, order.plugins, reporter.progress
+    root = Path(payload["root"]) if payload["root"] else None
+    options: dict[str, Any] = {"plugins": plugins, "processes": payload["processes"]}
+    if order.task.kind == "unlabelled":
+        extra = ExtraPoolSpec.model_validate(payload["extra"])
+        prepare_extra(store, extra, root, Path(payload["folder"]), listener=listener, **options)
+    else:
+        dataset = DatasetSpec.model_validate(payload["spec"])
+        prepare(store, dataset, root, listener=listener, **options)
+
+
 def _do(order: Order, store: Store, reporter: _Reporter, begun: float) -> None:
     from benchmark.registry import add_plugin_files
 
     add_plugin_files(order.plugins)
     task = order.task
     payload = task.payload
-    if task.kind == "unlabelled":
-        from benchmark.extra_images import prepare_extra
-        from benchmark.grid import ExtraPoolSpec
-
-        prepare_extra(
-            store,
-            ExtraPoolSpec.model_validate(payload["extra"]),
-            Path(payload["root"]) if payload["root"] else None,
-            Path(payload["folder"]),
-            plugins=order.plugins,
-            processes=payload["processes"],
-            listener=reporter.progress,
-        )
-        return
-    if task.kind == "prepare":
-        from benchmark.grid import DatasetSpec
-        from benchmark.preparation import prepare
-
-        prepare(
-            store,
-            DatasetSpec.model_validate(payload["spec"]),
-            Path(payload["root"]) if payload["root"] else None,
-            plugins=order.plugins,
-            processes=payload["processes"],
-            listener=reporter.progress,
-        )
+    if task.kind in READING:
+        _read_images(order, store, reporter)
         return
     if task.kind == "pretrain":
         from benchmark.grid import PretrainingSpec
@@ -236,7 +223,7 @@ def main() -> int:
     interruption.listen_to_signals()
     order = Order.model_validate_json(sys.stdin.readline())
     if order.lifeline:
-        threading.Thread(target=_leave_with_parent, daemon=True).start()
+        interruption.leave_with_parent()
     # Everything that libraries print goes to the log; the pipe to the parent is ours alone.
     # Only the first process of a training writes.
     kind = FollowerStore if follower_rank() else Store
@@ -283,35 +270,18 @@ def _outcome(
         }
 
 
-@contextmanager
-def _team_of(order: Order, reporter: _Reporter) -> Iterator[None]:
+def _team_of(order: Order, reporter: _Reporter) -> AbstractContextManager[None]:
     """Start the other processes of a training, where this is the first of several."""
     if order.devices == 1 or order.task.kind in READING or follower_rank():
-        yield
-        return
+        return nullcontext()
 
-    def died(sentence: str) -> None:
-        failure = Failure(sentence=sentence, type="WorkerDied", fault="machine")
+    def died(failure: Failure) -> None:
         told = failure.model_dump()
         reporter.send("failed", failure=told, bad_input=False, stops_run=False, log="")
         os._exit(3)
 
     told = order.model_copy(update={"lifeline": True})
-    followers = Followers(told.model_dump_json(), order.devices, died)
-    try:
-        yield
-    finally:
-        followers.stop()
-
-
-def _leave_with_parent() -> None:
-    """Wait until nobody holds the other end of standard input, and leave the work in good order."""
-    # Not through sys.stdin, whose lock a thread that waits would keep from the interpreter's end.
-    while os.read(0, 1):
-        pass
-    interruption.request()
-    time.sleep(LEAVE_SECONDS)
-    os._exit(1)
+    return followed(told.model_dump_json(), order.devices, died)
 
 
 def _finish(folder: Path, guard: WriteGuard, log: LogCapture) -> None:

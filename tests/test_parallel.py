@@ -14,7 +14,7 @@ from torch import nn
 
 from benchmark import parallel
 from benchmark.backbones import parse_backbone
-from benchmark.engines.local import grouped
+from benchmark.engines.gpus import grouped
 from benchmark.errors import UsageError
 from benchmark.weights import initial_backbone
 from tests import team_training

@@ -13,7 +13,7 @@ from benchmark.engines.base import Outcome
 from benchmark.engines.local import LocalEngine
 from benchmark.planning import make_plan
 from benchmark.requests import run_config
-from benchmark.running import dry_run, run
+from benchmark.running import dry_run, idle_share, run
 from benchmark.schema import CellRecord, RunRecord
 from benchmark.store import Store, write_record
 from benchmark.tasks import Task
@@ -153,3 +153,9 @@ def test_the_state_of_each_cell_is_told(tmp_path: Path) -> None:
     more = shown(request(tmp_path, shots="5,6"))
     assert more.count("\ndone ") == 2
     assert more.count("\nto do ") == 2
+
+
+def test_idle_is_the_time_of_workers_without_a_task() -> None:
+    assert idle_share(busy=30.0, workers=2, seconds=20.0) == pytest.approx(0.25)
+    assert idle_share(busy=41.0, workers=2, seconds=20.0) == 0.0
+    assert idle_share(busy=0.0, workers=2, seconds=20.0) is None

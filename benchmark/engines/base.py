@@ -82,9 +82,11 @@ class Outcome:
         elsewhere: Tasks that other runs on the store have finished meanwhile.
         failed: Tasks that failed, with the reason.
         bad_input: The reasons of failures that the user has to mend: exit status 2.
+        busy_seconds: Of all workers, from the start of each to its end.
     """
 
     done: list[Task] = field(default_factory=list)
     elsewhere: list[Task] = field(default_factory=list)
     failed: list[tuple[Task, Failure]] = field(default_factory=list)
     bad_input: list[Failure] = field(default_factory=list)
+    busy_seconds: float = 0.0

@@ -109,7 +109,8 @@ def _ray(config: RunConfig, local: LocalSettings) -> Choice:
 
 
 def _slurm(config: RunConfig, local: LocalSettings) -> Choice:
-    from benchmark.engines.slurm import SlurmEngine, SlurmSettings, executor
+    from benchmark.engines.slurm import SlurmEngine, SlurmSettings
+    from benchmark.engines.slurm_jobs import executor
 
     general = config.resources.get(ALL_METHODS, Resources())
     options = config.slurm

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import secrets
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,9 @@ from benchmark.engines.launching import Event, at_work, environment, parse, star
 from benchmark.engines.limits import Limits
 from benchmark.tasks import Task
 from benchmark.worker import Order
+
+# What submitit asks Slurm to send before the time is up, and what Slurm sends itself.
+SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM)
 
 
 @dataclass
@@ -49,8 +54,19 @@ class JobFile:
         self.path.unlink(missing_ok=True)
 
 
+class _TimeIsUpError(Exception):
+    """The queue wants the machine back."""
+
+
+def _time_is_up(*_: object) -> None:
+    raise _TimeIsUpError
+
+
 def do_order(order: str, file: str, limits: Limits) -> None:
     """What a job runs: do an order, and write what its worker says into a file.
+
+    Before Slurm takes the machine back, it sends a signal: the worker then keeps the state of its
+    training, and the driver submits the task again.
 
     Args:
         order: As JSON.
@@ -58,6 +74,8 @@ def do_order(order: str, file: str, limits: Limits) -> None:
         limits: What its worker may take.
     """
     told = Order.model_validate_json(order)
+    for number in SIGNALS:
+        signal.signal(number, _time_is_up)
     with Path(file).open("a", encoding="utf-8") as stream:
 
         def say(line: str) -> None:
@@ -65,5 +83,12 @@ def do_order(order: str, file: str, limits: Limits) -> None:
             stream.flush()
 
         say(started(platform.node()))
-        for line in at_work(told, environment(told.threads), limits):
-            say(line)
+        work = at_work(told, environment(told.threads), limits)
+        try:
+            for line in work:
+                say(line)
+        except _TimeIsUpError:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+            work.close()
+            say(json.dumps({"event": "interrupted"}))

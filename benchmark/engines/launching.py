@@ -8,7 +8,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,10 +16,11 @@ from typing import Any, Literal
 import benchmark
 from benchmark.engines.agenda import Agenda
 from benchmark.engines.limits import Limits, Watchdog, death
+from benchmark.interruption import LEAVE_SECONDS
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.tasks import Task
-from benchmark.worker import LEAVE_SECONDS, Order
+from benchmark.worker import Order
 
 # Between two reports of progress that go over a network.
 REPORT_SECONDS = 1.0
@@ -155,7 +156,9 @@ class _Watched:
         return self.process.pid
 
 
-def at_work(order: Order, variables: Mapping[str, str], limits: Limits) -> Iterator[str]:
+def at_work(
+    order: Order, variables: Mapping[str, str], limits: Limits
+) -> Generator[str, None, None]:
     """Do an order in a process of its own, and pass on what it says, the end in any case.
 
     Whoever closes this lets the worker keep the state of its training first.

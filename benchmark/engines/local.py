@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import benchmark
 from benchmark.config import CHECKPOINT_SECONDS
+from benchmark.engines import zygote
 from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Display, Outcome
+from benchmark.engines.gpus import grouped, visible_gpus, workers_on_gpu
 from benchmark.engines.interrupting import Interrupting
+from benchmark.engines.launching import environment
 from benchmark.engines.limits import Limits, Watchdog, death, no_memory_left
+from benchmark.engines.zygote import Process
 from benchmark.environment import cores, git_revision
-from benchmark.errors import UsageError
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
@@ -68,13 +71,17 @@ def local_settings(
     plugins: tuple[Path, ...] = (),
     devices: int = 1,
 ) -> LocalSettings:
-    """Fill in what the user left open: a worker a GPU, else a worker a core.
+    """Fill in what the user left open: two workers a GPU, else a worker a core.
+
+    Two, so that one may train while the other starts, reads or evaluates; a task that fills a GPU
+    has it to itself.
 
     Raises:
         UsageError: A training is to have more GPUs than there are.
     """
     gpus = grouped(visible_gpus() if device != "cpu" else (), devices)
-    count = workers or (len(gpus) if gpus else max(1, min(cores(), MOST_WORKERS) // devices))
+    on_gpus = max(len(gpus), min(2 * len(gpus), cores()))
+    count = workers or (on_gpus if gpus else max(1, min(cores(), MOST_WORKERS) // devices))
     return LocalSettings(
         workers=count,
         threads=threads or max(1, cores() // (count * devices)),
@@ -86,47 +93,12 @@ def local_settings(
     )
 
 
-def grouped(gpus: tuple[str, ...], devices: int) -> tuple[str, ...]:
-    """The GPUs in groups of as many as a training has; what is left over stays idle.
-
-    Raises:
-        UsageError: They do not make one group.
-    """
-    if gpus and len(gpus) < devices:
-        raise UsageError(f"--devices {devices}: this machine has {len(gpus)} GPUs; ask for fewer")
-    count = len(gpus) // devices
-    return tuple(",".join(gpus[n * devices : (n + 1) * devices]) for n in range(count))
-
-
-def visible_gpus() -> tuple[str, ...]:
-    """The ids of the GPUs, without importing torch."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return tuple(part for part in chosen.split(",") if part and part != "-1")
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ()
-    try:
-        listed = subprocess.run(
-            [program, "-L"], capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
-    return tuple(str(number) for number in range(count)) if listed.returncode == 0 else ()
-
-
-def workers_on_gpu(slot: int, busy: int, gpus: int) -> int:
-    """How many of ``busy`` workers are on the GPU of a slot: GPUs are given to slots in turn."""
-    return max(1, len(range(slot % gpus, busy, gpus))) if gpus else 1
-
-
 @dataclass
 class _Worker:
     """A process at work."""
 
     task: Task
-    process: subprocess.Popen[bytes]
+    process: Process
     slot: int
     started: float = field(default_factory=time.monotonic)
     heard: float = field(default_factory=time.monotonic)
@@ -163,6 +135,7 @@ class LocalEngine:
         self.store, self.settings, self.display = store, settings, display
         self._revision = git_revision()
         self._watchdog = Watchdog(settings.limits)
+        self._zygote: zygote.Zygote | None = None
 
     def run(self, tasks: tuple[Task, ...]) -> Outcome:
         """Do all tasks, or stop where the store cannot be written.
@@ -192,6 +165,7 @@ class LocalEngine:
                     worker.process.kill()
                     worker.process.wait()
                     self.store.clear_unfinished(FOLDER[worker.task.kind], worker.task.key)
+                self._close_zygote()
                 self.store.leases.forget_dead()
             if interrupting.asked:
                 raise KeyboardInterrupt
@@ -230,12 +204,13 @@ class LocalEngine:
             task = ready[0]
             if agenda.settle(task):
                 continue
+            slot = self._place(task, workers.values())
+            if slot is None:
+                return
             # With this one: those at work, and those that are about to be started beside it.
             busy = min(self.settings.workers, len(workers) + len(ready))
             overdue = agenda.overdue(task)
             agenda.start(task)
-            taken = {worker.slot for worker in workers.values()}
-            slot = next(n for n in range(self.settings.workers) if n not in taken)
             worker = _Worker(task, self._spawn(task, slot, busy, overdue), slot)
             assert worker.process.stdout is not None
             descriptor = worker.process.stdout.fileno()
@@ -243,7 +218,17 @@ class LocalEngine:
             selector.register(descriptor, selectors.EVENT_READ)
             self.display.started(task)
 
-    def _spawn(self, task: Task, slot: int, busy: int, overdue: str) -> subprocess.Popen[bytes]:
+    def _place(self, task: Task, workers: Iterable[_Worker]) -> int | None:
+        """A free slot; None where a task would share a GPU that one of the two fills."""
+        taken = {worker.slot: worker.task for worker in workers}
+        gpus = len(self.settings.gpus)
+        for slot in (n for n in range(self.settings.workers) if n not in taken):
+            beside = [t for n, t in taken.items() if gpus and n % gpus == slot % gpus]
+            if not beside or not any(t.fills_gpu for t in (task, *beside)):
+                return slot
+        return None
+
+    def _spawn(self, task: Task, slot: int, busy: int, overdue: str) -> Process:
         settings = self.settings
         order = Order(
             task=task,
@@ -260,36 +245,37 @@ class LocalEngine:
             overdue=overdue,
             devices=settings.devices,
         )
-        environment = os.environ | {
-            "OMP_NUM_THREADS": str(settings.threads),
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-            "PYTHONPATH": os.pathsep.join(
-                filter(
-                    None,
-                    [
-                        str(Path(benchmark.__file__).parent.parent),
-                        os.environ.get("PYTHONPATH"),
-                    ],
-                )
-            ),
-        }
-        if settings.gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = settings.gpus[slot % len(settings.gpus)]
-        process = subprocess.Popen(
+        gpus = settings.gpus
+        pinned = {"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} if gpus else {}
+        process = self._launch(pinned)
+        assert process.stdin is not None
+        # It may have died at the start; reading its output finds that out.
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(order.model_dump_json().encode() + b"\n")
+            process.stdin.close()
+        return process
+
+    def _launch(self, variables: dict[str, str]) -> Process:
+        """A worker that waits for its order: forked where that can be done, else started anew."""
+        shared = environment(self.settings.threads)
+        if zygote.supported():
+            try:
+                self._zygote = self._zygote or zygote.Zygote(shared)
+                return self._zygote.fork(variables)
+            except OSError:
+                self._close_zygote()
+        return subprocess.Popen(
             [sys.executable, "-m", "benchmark.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=shared | variables,
         )
-        assert process.stdin is not None
-        try:
-            process.stdin.write(order.model_dump_json().encode() + b"\n")
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # It died at the start; reading its output finds that out.
-        return process
+
+    def _close_zygote(self) -> None:
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
 
     def _listen(self, worker: _Worker) -> bool:
         """Read what a worker has said; False once it has ended."""
@@ -315,9 +301,10 @@ class LocalEngine:
         status = worker.process.wait()
         if worker.process.stdout is not None:
             worker.process.stdout.close()
-        task = worker.task
+        task, seconds = worker.task, time.monotonic() - worker.started
+        agenda.outcome.busy_seconds += seconds
         if worker.ending == "done":
-            agenda.done(task, time.monotonic() - worker.started)
+            agenda.done(task, seconds)
         elif worker.ending in ("elsewhere", "interrupted") or (
             agenda.stopped and worker.failure is None
         ):

@@ -15,11 +15,12 @@ from typing import Any
 from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Display, Outcome
 from benchmark.engines.job_files import JobFile, do_order
+from benchmark.engines.job_states import OVER, States, local_states, slurm_states
 from benchmark.engines.launching import Ended, Event, Started, conclude, import_path
 from benchmark.engines.local import LocalSettings
 from benchmark.engines.options import Resources, SlurmOptions, resources_of
+from benchmark.engines.slurm_jobs import executor, parameters
 from benchmark.environment import cores, git_revision
-from benchmark.errors import UsageError
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
@@ -28,17 +29,17 @@ from benchmark.worker import Order
 
 # Slurm refuses longer arrays unless it is told otherwise (MaxArraySize).
 MOST_IN_ARRAY = 1000
-DAY_MINUTES = 24 * 60
 # How often the queue is looked at; Slurm's masters do not like to be asked more often.
 POLL_SECONDS = {"slurm": 5.0, "local": 0.5}
+STATES: dict[str, States] = {"slurm": slurm_states, "local": local_states}
 # A network file system may show what a job has written some time after the job has ended.
 LATE_SECONDS = {"slurm": 30.0, "local": 0.0}
 # How long the end of a run waits for the processes of jobs that are done.
 END_SECONDS = 10.0
 # The cluster's fault, after which the same job may end well.
-FAULTS = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REQUEUED", "REVOKED")
+FAULTS = ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED")
 ADVICE = {
-    "TIMEOUT": "raise resources.<method>.minutes; a pretraining goes on from its checkpoint",
+    "TIMEOUT": "raise resources.<method>.minutes; the next run goes on from the checkpoint",
     "OUT_OF_MEMORY": "raise resources.<method>.memory_gb",
     "CANCELLED": "somebody has cancelled it",
 }
@@ -87,6 +88,7 @@ class SlurmEngine:
         self._arrays: dict[Path, list[Any]] = {}
         self._of_interest: set[Path] = set()
         self._faults: Counter[str] = Counter()
+        self._states: States = STATES[settings.options.cluster]
 
     def run(self, tasks: tuple[Task, ...]) -> Outcome:
         """Do all tasks.
@@ -99,8 +101,9 @@ class SlurmEngine:
         try:
             while len(agenda) or submitted:
                 submitted += self._submit(agenda, len(submitted))
+                states = self._states([one.job for one in submitted]) or {}
                 for one in list(submitted):
-                    if not self._look_at(one, agenda):
+                    if not self._look_at(one, agenda, states.get(one.job.job_id, "")):
                         submitted.remove(one)
                         one.file.remove()
                 self.display.tick()
@@ -185,18 +188,17 @@ class SlurmEngine:
             lifeline=True,
         )
 
-    def _look_at(self, one: _Submitted, agenda: Agenda) -> bool:
+    def _look_at(self, one: _Submitted, agenda: Agenda, state: str) -> bool:
         """Read what a job has said since, and see to its end; False once it is over."""
-        over = one.job.done()
         for event in one.file.read():
             if not self._heed(one, agenda, event):
                 return False
-        if not over:
+        if state not in OVER:
             return True
         one.over_since = one.over_since or time.monotonic()
         if time.monotonic() - one.over_since < LATE_SECONDS[self.settings.options.cluster]:
             return True
-        self._died(one, agenda)
+        self._died(one, agenda, state)
         return False
 
     def _heed(self, one: _Submitted, agenda: Agenda, event: Event) -> bool:
@@ -205,84 +207,50 @@ class SlurmEngine:
             self.display.started(one.task)
         elif isinstance(event, Progress):
             self.display.progressed(one.task, event)
+        elif event.how == "interrupted":
+            self._again(one, agenda, "Slurm took the machine back", ADVICE["TIMEOUT"])
         else:
             conclude(agenda, one.task, event, time.monotonic() - (one.begun or time.monotonic()))
         return not isinstance(event, Ended)
 
-    def _died(self, one: _Submitted, agenda: Agenda) -> None:
+    def _died(self, one: _Submitted, agenda: Agenda, state: str) -> None:
         """A job is over and has not said how: submit it again where that is the cluster's fault."""
-        task, state = one.task, one.job.state.split()[0]
+        task = one.task
         reason = f"job {one.job.job_id} ended without a word in state {state}"
-        if state in FAULTS and self._faults[task.id] < self.settings.options.retries:
-            self._faults[task.id] += 1
-            self.display.told(f"{task.title}: {reason}, submitted again")
-            agenda.put_back(task)
+        if state in FAULTS:
+            self._again(one, agenda, reason, "the nodes are not to be relied on")
             return
         folder = one.job.paths.folder
         self._of_interest.add(folder)
-        hint = ADVICE.get(state, f"see its output in {folder}")
-        sentence = f"{reason}: {hint}"
+        self._fail(task, agenda, reason, ADVICE.get(state, f"see its output in {folder}"))
+
+    def _again(self, one: _Submitted, agenda: Agenda, reason: str, advice: str) -> None:
+        """Submit a task again that is not to blame, unless that has befallen it too often."""
+        task = one.task
+        self._faults[task.id] += 1
+        if self._faults[task.id] > self.settings.options.retries:
+            times = f"{reason}, for the {self._faults[task.id]}. time"
+            self._fail(task, agenda, times, advice)
+            return
+        self.display.told(f"{task.title}: {reason}, submitted again")
+        agenda.put_back(task)
+
+    def _fail(self, task: Task, agenda: Agenda, reason: str, advice: str) -> None:
+        sentence = f"{reason}: {advice}"
         agenda.fail(task, Failure(sentence=sentence, type="JobFault", fault="machine"))
+
+    def _are_over(self, jobs: list[Any]) -> bool:
+        states = self._states(jobs)
+        return states is not None and OVER.issuperset(states.values())
 
     def _tidy(self) -> None:
         """Remove what submitit has kept of jobs whose logs nobody needs."""
         patience = time.monotonic() + END_SECONDS
         for folder, jobs in self._arrays.items():
             # They have said that they are done a moment before they are.
-            while not all(job.done() for job in jobs) and time.monotonic() < patience:
+            while not self._are_over(jobs) and time.monotonic() < patience:
                 time.sleep(POLL_SECONDS["local"])
             if folder not in self._of_interest:
                 shutil.rmtree(folder, ignore_errors=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
-
-
-def executor(folder: Path, cluster: str) -> Any:
-    """submitit's executor.
-
-    Raises:
-        UsageError: submitit is not installed, or there is no Slurm.
-    """
-    try:
-        import submitit
-    except ImportError as error:
-        raise UsageError(
-            "--engine slurm needs submitit: pip install 'fewshot-landmark-benchmark[slurm]'"
-        ) from error
-    try:
-        return submitit.AutoExecutor(folder=folder, cluster=cluster)
-    except RuntimeError as error:
-        raise UsageError(
-            f"--engine slurm: there is no Slurm on this machine ({error}); give the command on a "
-            "login node, or try things out with --set slurm.cluster=local"
-        ) from error
-
-
-def parameters(resources: Resources, options: SlurmOptions) -> dict[str, Any]:
-    """What submitit is told; names that it passes on to Slurm carry its prefix."""
-    gpus = resources.gpus or 0.0
-    if gpus != int(gpus):
-        raise UsageError(
-            f"resources: {gpus:g} GPUs: Slurm gives whole ones; shares are for --engine ray"
-        )
-    told: dict[str, Any] = {
-        "name": "landmarks",
-        "tasks_per_node": 1,
-        "cpus_per_task": resources.cpus or 1,
-        "timeout_min": resources.minutes or DAY_MINUTES,
-    }
-    if resources.memory_gb is not None:
-        told["mem_gb"] = resources.memory_gb
-    if options.cluster == "local":
-        told["gpus_per_node"] = int(gpus)
-        return told
-    if options.gres is None and gpus:
-        told["gpus_per_node"] = int(gpus)
-    told["slurm_array_parallelism"] = options.at_once
-    for name in ("partition", "account", "qos", "constraint"):
-        value = getattr(options, name)
-        if value is not None:
-            told[f"slurm_{name}"] = value
-    if options.gres is not None and gpus:
-        told["slurm_gres"] = options.gres
-    return told

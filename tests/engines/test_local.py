@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import torch
 from rich.console import Console
 
 from benchmark.display import PlainDisplay
-from benchmark.engines.local import LocalEngine, LocalSettings, workers_on_gpu
+from benchmark.engines.gpus import workers_on_gpu
+from benchmark.engines.local import LocalEngine, LocalSettings
 from benchmark.store import Store
 from benchmark.tasks import Task
 from benchmark.worker import Order, _machine
@@ -193,3 +195,28 @@ def test_no_temporary_folder_remains(store: Store) -> None:
 def _error(folder: Path) -> str:
     path = folder / "error.json"
     return path.read_text() if path.exists() else ""
+
+
+def placed(running: dict[int, bool], fills: bool, gpus: int, workers: int) -> int | None:
+    """The slot of a task beside tasks in slots, each of which fills its GPU or does not."""
+    settings = LocalSettings(workers, 1, gpus=tuple(map(str, range(gpus))))
+    engine = LocalEngine(Store(Path()), settings, PlainDisplay(Console(file=io.StringIO()), (), 1))
+
+    def task(full: bool) -> Task:
+        return Task(kind="cell", key="0" * 16, title="", fills_gpu=full)
+
+    beside = [SimpleNamespace(slot=slot, task=task(full)) for slot, full in running.items()]
+    return engine._place(task(fills), cast("Any", beside))
+
+
+def test_a_task_that_fills_a_gpu_shares_it_with_none() -> None:
+    assert placed({}, fills=True, gpus=2, workers=4) == 0
+    assert placed({0: True}, fills=True, gpus=2, workers=4) == 1
+    assert placed({0: True, 1: False}, fills=True, gpus=2, workers=4) is None
+    assert placed({0: True, 1: True}, fills=False, gpus=2, workers=4) is None
+    assert placed({0: False, 1: False}, fills=False, gpus=2, workers=4) == 2
+
+
+def test_on_a_cpu_every_free_slot_will_do() -> None:
+    assert placed({0: True}, fills=True, gpus=0, workers=2) == 1
+    assert placed({0: True, 1: False}, fills=False, gpus=0, workers=2) is None

@@ -104,7 +104,7 @@ def run(
 
 
 def test_a_task_whose_node_is_lost_is_begun_again(tmp_path: Path) -> None:
-    lost = [started("one"), NodeLostError("node 1 is dead")]
+    lost: list[Said | Exception] = [started("one"), NodeLostError("node 1 is dead")]
     assert run(tmp_path, Script(lost, [None], [started("two"), DONE])) == []
 
 

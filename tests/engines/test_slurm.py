@@ -11,10 +11,12 @@ import pytest
 from benchmark.engines import slurm
 from benchmark.engines.base import Silent
 from benchmark.engines.job_files import JobFile
+from benchmark.engines.job_states import GONE, OVER, local_states, slurm_states
 from benchmark.engines.launching import started
 from benchmark.engines.local import LocalSettings
 from benchmark.engines.options import Resources, SlurmOptions
-from benchmark.engines.slurm import SlurmEngine, SlurmSettings, parameters
+from benchmark.engines.slurm import SlurmEngine, SlurmSettings
+from benchmark.engines.slurm_jobs import executor, parameters
 from benchmark.errors import UsageError
 from benchmark.progress import Progress
 from benchmark.store import Store
@@ -33,12 +35,8 @@ class Job:
     """A job that is over as soon as it is looked at."""
 
     def __init__(self, state: str, folder: Path) -> None:
-        self.state, self.job_id, self.paths = state, "7_0", self
+        self.state, self.job_id, self.paths = state, f"7_{id(self)}", self
         self.folder = folder
-
-    def done(self) -> bool:
-        """Yes."""
-        return True
 
     def cancel(self, check: bool = True) -> None:
         """There is nothing to cancel."""
@@ -83,6 +81,7 @@ def run(
 ) -> list[str]:
     """Why tasks failed."""
     monkeypatch.setattr(slurm, "executor", queue)
+    monkeypatch.setattr(slurm, "STATES", {"slurm": local_states})
     monkeypatch.setattr(slurm, "POLL_SECONDS", {"slurm": 0.01, "local": 0.01})
     monkeypatch.setattr(slurm, "LATE_SECONDS", {"slurm": 0.05, "local": 0.0})
     settings = SlurmSettings(SlurmOptions(), resources or {}, LocalSettings(1, 1, device="cpu"))
@@ -114,8 +113,17 @@ def test_a_job_that_is_preempted_is_submitted_again_and_one_out_of_time_is_not(
     assert run(tmp_path, monkeypatch, queue, task(1)) == []
     (sentence,) = run(tmp_path, monkeypatch, Queue(("TIMEOUT", [])), task(2))
     assert "in state TIMEOUT: raise resources.<method>.minutes" in sentence
-    (sentence,) = run(tmp_path, monkeypatch, Queue(("CANCELLED by 0", [])), task(3))
+    (sentence,) = run(tmp_path, monkeypatch, Queue(("CANCELLED", [])), task(3))
     assert "somebody has cancelled it" in sentence
+
+
+def test_a_job_that_slurm_interrupts_goes_on_in_another_until_that_was_too_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = ("COMPLETED", [started("node"), json.dumps({"event": "interrupted"})])
+    assert run(tmp_path, monkeypatch, Queue(left, left, WELL), task(1)) == []
+    (sentence,) = run(tmp_path, monkeypatch, Queue(*[left] * 4), task(2))
+    assert "took the machine back, for the 4. time: raise resources" in sentence
 
 
 def test_a_job_that_is_preempted_for_ever_fails(
@@ -166,4 +174,25 @@ def test_a_machine_without_slurm_is_told_how_to_try_things_out(
     pytest.importorskip("submitit")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match=r"no Slurm on this machine .*slurm\.cluster=local"):
-        slurm.executor(tmp_path, "slurm")
+        executor(tmp_path, "slurm")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("7_1 RUNNING\n7_2 TIMEOUT\n9 PENDING\n", 0), ("", 1)]
+)
+def test_the_queue_is_asked_once_for_all_jobs_and_may_be_too_busy_to_answer(
+    answer: str, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "squeue"
+    program.write_text(f"#!/bin/sh\nprintf '{answer}'\nexit {status}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    jobs = [Job("", tmp_path) for _ in range(3)]
+    for job, name in zip(jobs, ("7_1", "7_2", "8"), strict=True):
+        job.job_id = name
+    states = slurm_states(jobs)
+    if status:
+        assert states is None
+    else:
+        assert states == {"7_1": "RUNNING", "7_2": "TIMEOUT", "8": GONE}
+        assert [state in OVER for state in states.values()] == [False, True, True]
