@@ -36,7 +36,8 @@ class Division:
 
 def number_of_images(images: Tensor, *_: Tensor) -> Tensor:
     """The weight of a part under losses that are means over images."""
-    return images.new_tensor(float(len(images)), dtype=torch.float32)
+    # Made where it lies: a number from the host could not be recorded.
+    return images.new_full((), float(len(images)), dtype=torch.float32)
 
 
 def mixes_images(network: nn.Module) -> str | None:

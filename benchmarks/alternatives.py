@@ -5,7 +5,7 @@
 ``compiled`` is the network through ``torch.compile``; its warm-up is told apart. ``stacked`` trains
 the networks of several seeds in one batch of models (``torch.func.stack_module_state`` and
 ``vmap``), and is compared with as many steps one after the other. Both say how far their gradients
-are from those of the loop.
+are from those of the loop. On a GPU each way is there once more, recorded as a CUDA graph.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from benchmark.backbones.base import Detector
 from benchmark.devices import autocast, resolve_device, resolve_precision
 from benchmark.heatmaps import valid_landmarks
 from benchmark.losses import softmax_loss
+from benchmark.recording import WARM_UP, Recorded
 from benchmark.weights import initial_backbone
 from benchmarks.workload import LANDMARKS, SHOTS_BATCH, SIZE, UNET, batch, parsed
 
@@ -70,6 +72,29 @@ def stacked(models: list[Detector], loss: Callable[[Tensor], Tensor], images: Te
     return step
 
 
+def within(way: Way, device: torch.device, precision: torch.dtype) -> Way:
+    """A way under autocast."""
+
+    def step() -> list[Gradients]:
+        with autocast(device, precision):
+            return way()
+
+    return step
+
+
+def chosen(
+    names: str, models: list[Detector], loss: Callable[[Tensor], Tensor], images: Tensor
+) -> dict[str, Way]:
+    """The loop, and the ways that are asked for beside it."""
+    ways = {"the loop": one_by_one(list(models), loss, images)}
+    if "compiled" in names:
+        compiled: list[Any] = [torch.compile(model) for model in models]
+        ways["compiled"] = one_by_one(compiled, loss, images)
+    if "stacked" in names:
+        ways["stacked"] = stacked(models, loss, images)
+    return ways
+
+
 def apart(one: list[Gradients], other: list[Gradients]) -> float:
     """Largest difference of two gradients, as a share of the largest gradient."""
     largest = max(float(g.abs().max()) for found in one for g in found.values())
@@ -97,6 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--backbone", default=UNET)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--ways", default="compiled,stacked", help="beside the loop")
     asked = parser.parse_args()
     device = resolve_device(asked.device)
     precision = resolve_precision("auto", device)
@@ -107,19 +133,21 @@ def main() -> None:
 
     models = networks(asked.networks, asked.backbone, device)
     ways = {
-        "the loop": one_by_one(list(models), loss, images),
-        "compiled": one_by_one([torch.compile(m) for m in models], loss, images),  # type: ignore[misc]
-        "stacked": stacked(models, loss, images),
+        name: within(way, device, precision)
+        for name, way in chosen(asked.ways, models, loss, images).items()
     }
-    with autocast(device, precision):
-        warm = {name: seconds(way, device) for name, way in ways.items()}
-        spent: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(asked.rounds):
-            for name, way in ways.items():
-                spent[name].append(seconds(way, device))
-        reference = ways["the loop"]()
-        reference = [{name: g.clone() for name, g in found.items()} for found in reference]
-        differences = {name: apart(reference, way()) for name, way in ways.items()}
+    if device.type == "cuda":
+        ways |= {f"{name}, recorded": Recorded(way) for name, way in ways.items()}
+    warm = {name: seconds(way, device) for name, way in ways.items()}
+    for way in list(ways.values()) * WARM_UP:
+        way()
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(asked.rounds):
+        for name, way in ways.items():
+            spent[name].append(seconds(way, device))
+    reference = ways["the loop"]()
+    reference = [{name: g.clone() for name, g in found.items()} for found in reference]
+    differences = {name: apart(reference, way()) for name, way in ways.items()}
     print(f"{asked.backbone}, batch {SHOTS_BATCH}, {asked.networks} networks, {precision}")
     print("| way | first, s | then, s | times as fast | gradients apart |")
     print("| --- | --: | --: | --: | --: |")

@@ -1,6 +1,7 @@
 """How much faster several workers finish a grid of equal cells than one does.
 
     python -m benchmarks.scaling --workers 2 --cells 16
+    python -m benchmarks.scaling --workers 2 --cells 8 --device cuda       (two workers of one GPU)
 
 Workers have one thread each, whatever their number. The dataset is prepared and the precision
 settled before; a round runs the grid with one worker and with several, each into a store of its
@@ -42,13 +43,13 @@ def planned(store: Store, asked: argparse.Namespace) -> tuple[Task, ...]:
     ).tasks
 
 
-def seconds(tasks: tuple[Task, ...], store: Store, workers: int) -> float:
+def seconds(tasks: tuple[Task, ...], store: Store, workers: int, device: str) -> float:
     """Wall time of the tasks with so many workers.
 
     Raises:
         SystemExit: A task failed.
     """
-    settings = local_settings(workers, threads=1, device="cpu")
+    settings = local_settings(workers, threads=1, device=device)
     begun = time.perf_counter()
     outcome = LocalEngine(store, settings, Silent()).run(tasks)
     if outcome.failed:
@@ -67,12 +68,15 @@ def main() -> None:
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--steps", type=int, default=20, help="of a cell")
     parser.add_argument("--dataset", default="phantom-cephalometric[train=20,test=20]")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     asked = parser.parse_args()
     print(f"| one worker, s | {asked.workers} workers, s | times as fast |\n| --: | --: | --: |")
     with tempfile.TemporaryDirectory() as folder:
         prepared = Store(Path(folder) / "prepared")
-        settle_precision(prepared)
-        seconds(tuple(t for t in planned(prepared, asked) if t.kind == "prepare"), prepared, 1)
+        if asked.device != "cuda":
+            settle_precision(prepared)
+        preparation = tuple(t for t in planned(prepared, asked) if t.kind == "prepare")
+        seconds(preparation, prepared, 1, asked.device)
         for number in range(asked.rounds):
             spent = []
             for workers in (1, asked.workers):
@@ -80,7 +84,7 @@ def main() -> None:
                 shutil.copytree(prepared.root, store.root)
                 tasks = planned(store, asked)
                 assert len(tasks) == asked.cells
-                spent.append(seconds(tasks, store, workers))
+                spent.append(seconds(tasks, store, workers, asked.device))
             print(f"| {spent[0]:.1f} | {spent[1]:.1f} | {spent[0] / spent[1]:.2f} |", flush=True)
 
 
