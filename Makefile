@@ -68,5 +68,5 @@ $(STAMP): pyproject.toml constraints.txt
 	     grep -v -e '^torch==' -e '^torchvision==' constraints.txt > $(PINS); \
 	     echo "torch==$$torch" >> $(PINS) ;; \
 	esac
-	$(BIN)/python -m pip install --disable-pip-version-check -c $(PINS) -e '.[imagenet,test,lint,audit]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c $(PINS) -e '.[imagenet,dicom,volumes,test,lint,audit]'
 	@touch $@

@@ -147,6 +147,7 @@ def _costs(
     pretrained = store.pretraining(spec.pretraining.key) if spec.pretraining else None
     earlier = tested.history.earlier_seconds
     return {
+        "extra": pretrained.extra if pretrained else None,
         "parameters": sum(p.numel() for p in tested.detector.parameters()),
         "multiply_adds": multiply_adds(tested.detector, spec.dataset.working_size),
         "steps": spec.finetuning_steps,

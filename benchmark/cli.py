@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmark.cli_data import Plugins, audit, prepare
 from benchmark.errors import BenchmarkError
 
 app = typer.Typer(
@@ -24,10 +25,6 @@ DEFAULT_OUTPUT = Path("runs")
 
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="Folder in which finished work lies (the store).")
-]
-Plugins = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", help="A Python file with methods, datasets or reports; repeatable."),
 ]
 Margin = Annotated[
     float | None,
@@ -56,6 +53,13 @@ def run(
     data_root: Annotated[
         list[str] | None,
         typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
+    ] = None,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Folder of further unlabelled images for pretraining: DIR, or NAME=DIR; films of "
+            "test images are found and left out."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds, from 0 on.")] = None,
     backbones: Annotated[
@@ -131,6 +135,13 @@ def run(
             "--allow-leaks", help="Keep films of test images in the unlabelled pool; marked."
         ),
     ] = False,
+    exclude_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--exclude-leaks",
+            help="Leave test images out whose film is also in training or validation; marked.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and the expected time; compute none.")
     ] = False,
@@ -150,6 +161,7 @@ def run(
         "preset": preset,
         "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
+        "unlabelled": unlabelled,
         "margin": margin,
         "output": output,
         "workers": workers,
@@ -164,6 +176,7 @@ def run(
         "plugins": plugin,
         "share_pretraining": share_pretraining or None,
         "allow_leaks": allow_leaks or None,
+        "exclude_leaks": exclude_leaks or None,
     }
     request = run_config({k: v for k, v in flags.items() if v is not None}, config, settings or [])
     raise typer.Exit((show_plan if dry_run else compute)(request, _console()))
@@ -249,6 +262,10 @@ def info(
 
     add_plugin_files(plugin or ())
     print_info(name, _console())
+
+
+app.command()(prepare)
+app.command()(audit)
 
 
 @app.command()

@@ -141,6 +141,11 @@ class RunConfig(Settings):
     data_roots: dict[str, Path] = Field(
         default_factory=dict, description="Folder by dataset; the key '' serves all others."
     )
+    unlabelled: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Folder of further unlabelled images for pretraining, by dataset; the key '' "
+        "serves all others.",
+    )
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None,
         description="Margin of practical equivalence in the dataset's unit: mm, or px at its "
@@ -148,6 +153,9 @@ class RunConfig(Settings):
     )
     share_pretraining: bool = False
     allow_leaks: bool = False
+    exclude_leaks: bool = Field(
+        False, description="Leave out test images whose film is also in training or validation."
+    )
     output: Path = Path("runs")
     workers: int | None = Field(None, ge=1, description="Worker processes; None: one a core.")
     threads: int | None = Field(None, ge=1, description="Threads a worker; None: a fair share.")
@@ -214,8 +222,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    # Numbers of thousands of digits, and brackets within brackets without end.
+    except (ValueError, RecursionError) as error:
+        reason = error if isinstance(error, ValueError) else "it is nested too deeply"
+        raise UsageError(f"{path} is not valid TOML: {reason}") from error
 
 
 def validated(model: type[M], values: dict[str, Any], where: str) -> M:

@@ -9,7 +9,7 @@ from benchmark.errors import StoreError
 from benchmark.grid import PretrainingSpec
 from benchmark.schema import CellLabels, CellRecord, Failure, PretrainingRecord
 from benchmark.store import Store, write_record, write_text
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, READING, Task
 
 
 def record_failure(store: Store, task: Task, failure: Failure, log: str = "") -> None:
@@ -21,7 +21,7 @@ def record_failure(store: Store, task: Task, failure: Failure, log: str = "") ->
     Raises:
         StoreUnwritableError: It cannot be written.
     """
-    if task.kind == "prepare":
+    if task.kind in READING:
         return
     with store.working(FOLDER[task.kind], task.key, task.title) as ours:
         if ours:

@@ -97,14 +97,42 @@ class PluginChoice(Spec):
 
 
 class DatasetSpec(Spec):
-    """A dataset at one working size."""
+    """A dataset at one working size.
+
+    With ``exclude_leaks`` the test set lacks the images whose film is also in training or
+    validation, and the pool keeps that film: another test set and another pool, so other keys of
+    datasets, pretrainings and cells.
+    """
 
     dataset: PluginChoice
     title: str
     fingerprint: str
     working_size: tuple[int, int]
     allow_leaks: bool = False
+    exclude_leaks: bool = False
     preparation: int = PREPARATION_VERSION
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``exclude_leaks`` where it is not set, so that older keys stay the same."""
+        values: dict[str, Any] = handler(self)
+        if not self.exclude_leaks:
+            del values["exclude_leaks"]
+        return values
+
+
+class ExtraImages(Spec):
+    """Unlabelled images of the user's beside the pool of a dataset, by their content alone."""
+
+    fingerprint: str
+    extra_images: int
+
+
+class ExtraPoolSpec(Spec):
+    """Such images at the working size of a dataset, without those that its test set shows."""
+
+    dataset: DatasetSpec
+    extra: ExtraImages
 
 
 class PretrainingSpec(Spec):
@@ -117,6 +145,22 @@ class PretrainingSpec(Spec):
     batch_size: int
     precision: str
     seed: int | None
+    extra: ExtraImages | None = None
+
+    @property
+    def extra_pool(self) -> ExtraPoolSpec | None:
+        """What has to be prepared beside the dataset, or None."""
+        if self.dataset is None or self.extra is None:
+            return None
+        return ExtraPoolSpec(dataset=self.dataset, extra=self.extra)
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``extra`` where there is none, so that older keys stay the same."""
+        values: dict[str, Any] = handler(self)
+        if self.extra is None:
+            del values["extra"]
+        return values
 
 
 class CellSpec(Spec):

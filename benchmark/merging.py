@@ -12,10 +12,10 @@ from rich.console import Console
 
 from benchmark.errors import StoreError, UsageError
 from benchmark.publishing import write_whole
-from benchmark.schema import CellRecord, DatasetRecord, PretrainingRecord
+from benchmark.schema import CellRecord, DatasetRecord, ExtraPool, PretrainingRecord
 from benchmark.store import RECORDS, Store, file_sha256
 
-Kept = CellRecord | PretrainingRecord | DatasetRecord
+Kept = CellRecord | PretrainingRecord | DatasetRecord | ExtraPool
 # Small records whose names follow from their content or their time: taken where they are missing.
 SINGLE = ("environments", "machines", "runs")
 _MOST_BYTES = 1 << 26

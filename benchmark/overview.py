@@ -11,7 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.config import load_preset, preset_names
+from benchmark.dataset_choice import choose_dataset
+from benchmark.dataset_facts import facts_of, print_facts
+from benchmark.descriptions import Described, all_described, find_described
 from benchmark.errors import PluginError, UsageError
+from benchmark.plugin_specs import PluginSpec
 from benchmark.plugins import LandmarkDataset, Method, Plugin
 from benchmark.registry import registry
 from benchmark.store import Store
@@ -74,6 +78,9 @@ def _print_kind(kind: Kind, console: Console) -> None:
     for entry in plugins.entries():
         text = f"broken: {entry.error} ({entry.origin})" if entry.error else entry.summary
         table.add_row(entry.name, _plain(text))
+    for described in all_described({}) if kind == "dataset" else ():
+        text = f"your own, described in {described.path}: {described.root}"
+        table.add_row(described.name, _plain(text))
     console.print(table)
 
 
@@ -85,16 +92,20 @@ def _plain(text: str) -> str:
 
 
 def print_info(name: str, console: Console) -> None:
-    """Everything that a user can know about a plugin or a preset before using it.
+    """Everything that a user can know about a plugin, preset or description before using it.
 
     Raises:
         UsageError: There is none of that name.
         PluginError: The plugin is broken.
+        DataError: It is a description whose files are missing or wrong.
     """
     if name in preset_names():
         _print_preset(name, console)
         return
     known = {entry: kind for kind in KINDS for entry in registry(kind).names()}
+    if name not in known and (described := find_described(name, {})) is not None:
+        _print_described(described, console)
+        return
     if name not in known:
         close = difflib.get_close_matches(name, [*known, *preset_names()], n=1)
         hint = f": did you mean {close[0]!r}?" if close else "; see `list`"
@@ -106,6 +117,19 @@ def print_info(name: str, console: Console) -> None:
     for title, value in _facts(plugin):
         console.print(f"{title}: {value}", markup=False, soft_wrap=True)
     _print_options(plugin, console)
+
+
+def _print_described(described: Described, console: Console) -> None:
+    chosen = choose_dataset(PluginSpec(described.name), {})
+    index = chosen.plugin.index()
+    console.print(
+        f"{described.name}  dataset {described.description.plugin!r}, described in "
+        f"{described.path}",
+        markup=False,
+        soft_wrap=True,
+    )
+    facts = [("folder", str(described.root)), *facts_of(index, chosen.choice.options)]
+    print_facts(index.title, facts, index.notes, console)
 
 
 def _facts(plugin: type[Plugin]) -> list[tuple[str, str]]:

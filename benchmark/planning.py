@@ -10,17 +10,22 @@ from statistics import median
 
 from benchmark.backbones import BackboneSpec, parse_backbone
 from benchmark.config import Preset, RunConfig, load_preset
+from benchmark.dataset_choice import choose_dataset
+from benchmark.descriptions import resolve_datasets
 from benchmark.errors import DataError, UsageError
+from benchmark.extra_images import find_extra
 from benchmark.frames import working_size
 from benchmark.grid import (
     CellSpec,
     DatasetSpec,
+    ExtraImages,
+    ExtraPoolSpec,
     PluginChoice,
     PretrainingSpec,
     long_finetuning_steps,
 )
 from benchmark.plugin_specs import PluginSpec
-from benchmark.plugins import LandmarkDataset, Method
+from benchmark.plugins import Method
 from benchmark.records import DatasetIndex
 from benchmark.registry import add_plugin_files, registry
 from benchmark.schema import CellLabels
@@ -51,11 +56,13 @@ class Plan:
     Attributes:
         cells: In the order of the leaderboard's rows.
         roots: The folder of each dataset that needs one, by the key of its spec.
+        unlabelled: The folder of unlabelled images, by the key of what is made of it.
         notes: Sentences for the user about what was added or left out.
     """
 
     cells: tuple[PlannedCell, ...]
     roots: Mapping[str, Path | None]
+    unlabelled: Mapping[str, Path]
     notes: tuple[str, ...]
 
 
@@ -86,19 +93,32 @@ def make_plan(config: RunConfig) -> Plan:
         UsageError: A name, an option or a number of shots will not do.
         DataError: A dataset's files are missing or wrong.
     """
+    if config.allow_leaks and config.exclude_leaks:
+        raise UsageError(
+            "--allow-leaks keeps the films of test images in the pool and --exclude-leaks takes "
+            "these test images away: give one of the two"
+        )
     add_plugin_files(config.plugins)
     preset = load_preset(config.preset)
     notes: list[str] = []
     arms = _arms(config, preset, notes)
     cells: list[PlannedCell] = []
     roots: dict[str, Path | None] = {}
-    for spec in registry("dataset").resolve(config.datasets):
+    unlabelled: dict[str, Path] = {}
+    for spec in resolve_datasets(config.datasets, config.data_roots):
         data = _index(spec, config)
+        folder = config.unlabelled.get(spec.name, config.unlabelled.get(""))
+        extra = find_extra(folder) if folder is not None else None
         for arm in arms:
             prepared = _dataset_spec(data, arm.backbone, config)
             roots[prepared.key] = data.root
-            cells += _cells(arm, prepared, data.index, config)
-    return Plan(tuple(cells), roots, tuple(notes))
+            if folder is not None and extra is not None:
+                unlabelled[ExtraPoolSpec(dataset=prepared, extra=extra).key] = folder
+            cells += _cells(arm, prepared, data.index, extra, config)
+    trained = [cell.spec.pretraining for cell in cells if cell.spec.pretraining is not None]
+    if config.unlabelled and not any(pretraining.extra for pretraining in trained):
+        notes.append("--unlabelled changes nothing: no method here learns from unlabelled images")
+    return Plan(tuple(cells), roots, unlabelled, tuple(notes))
 
 
 def _arms(config: RunConfig, preset: Preset, notes: list[str]) -> list[_Arm]:
@@ -165,18 +185,8 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         UsageError: It needs a folder and none is given; shots exceed its training images.
         DataError: Its files are missing or wrong.
     """
-    datasets = registry("dataset")
-    plugin = datasets.load(spec.name)
-    root = config.data_roots.get(spec.name, config.data_roots.get(""))
-    if plugin.needs_root and root is None:
-        where = f" ({plugin.source})" if plugin.source else ""
-        raise UsageError(
-            f"dataset {spec.name!r} needs the folder of its files: --data-root DIR{where}"
-        )
-    root = root if plugin.needs_root else None
-    options = datasets.options(spec)
-    dataset: LandmarkDataset = plugin(options, root)
-    index = dataset.index()
+    chosen = choose_dataset(spec, config.data_roots)
+    index = chosen.plugin.index()
     train, test = len(index.split("train")), len(index.split("test"))
     if max(config.shots) > train:
         raise UsageError(
@@ -189,7 +199,7 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         raise UsageError(
             f"dataset {index.name} has no validation images: use protocol.selection=last"
         )
-    return _Data(PluginChoice.of(plugin, options), index, root)
+    return _Data(chosen.choice, index, chosen.root)
 
 
 def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> DatasetSpec:
@@ -201,15 +211,20 @@ def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> Dat
         fingerprint=data.index.fingerprint,
         working_size=working_size(aspect, config.protocol.image_size, multiple),
         allow_leaks=config.allow_leaks,
+        exclude_leaks=config.exclude_leaks,
     )
 
 
 def _cells(
-    arm: _Arm, dataset: DatasetSpec, index: DatasetIndex, config: RunConfig
+    arm: _Arm,
+    dataset: DatasetSpec,
+    index: DatasetIndex,
+    extra: ExtraImages | None,
+    config: RunConfig,
 ) -> Iterator[PlannedCell]:
     protocol = config.protocol
     steps = protocol.steps
-    _ensure_a_batch_fits(arm.method, index, config)
+    _ensure_a_batch_fits(arm.method, index, extra, config)
     if arm.method.long_finetuning:
         steps = long_finetuning_steps(protocol, config.pretraining)
     for shots in config.shots:
@@ -223,7 +238,7 @@ def _cells(
                     seed=seed,
                     protocol=protocol,
                     finetuning_steps=steps,
-                    pretraining=_pretraining(arm, dataset, seed, config),
+                    pretraining=_pretraining(arm, dataset, seed, extra, config),
                     transfer=str(arm.transfer),
                 ),
                 CellLabels(
@@ -240,13 +255,16 @@ def _cells(
             )
 
 
-def _ensure_a_batch_fits(method: type[Method], index: DatasetIndex, config: RunConfig) -> None:
+def _ensure_a_batch_fits(
+    method: type[Method], index: DatasetIndex, extra: ExtraImages | None, config: RunConfig
+) -> None:
     """Stop before anything is computed, rather than compare fewer images than was asked for.
 
     Raises:
         UsageError: The pool holds less than a batch of a method that compares images.
     """
     batch, pool = config.pretraining.comparison_batch_size, len(index.split("train", "val"))
+    pool += extra.extra_images if extra is not None else 0
     if method.compares_images and method.pretraining_data == "pool" and batch > pool:
         raise UsageError(
             f"method {method.name!r} compares {batch} images a step, and the pool of {index.name} "
@@ -256,7 +274,7 @@ def _ensure_a_batch_fits(method: type[Method], index: DatasetIndex, config: RunC
 
 
 def _pretraining(
-    arm: _Arm, dataset: DatasetSpec, seed: int, config: RunConfig
+    arm: _Arm, dataset: DatasetSpec, seed: int, extra: ExtraImages | None, config: RunConfig
 ) -> PretrainingSpec | None:
     """What is pretrained once for all shots of a seed; None for the controls.
 
@@ -276,4 +294,5 @@ def _pretraining(
         batch_size=batch_size if own else 0,
         precision=config.protocol.precision,
         seed=first if own else None,
+        extra=extra if own else None,
     )

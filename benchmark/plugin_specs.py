@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from benchmark.plugins import PluginOptions
 
+_LONGEST_VALUE = 200
+"""Of longer values a message shows the beginning."""
+
 _OPEN, _CLOSE = "[{(", "]})"
 
 
@@ -152,9 +155,9 @@ def validate_options(
 def _unknown_option(option: str, fields: Iterable[str], owner: str) -> str:
     names = list(fields)
     if not names:
-        return f"{owner} takes no options, so {option!r} must go"
+        return f"{owner} takes no options, so {option!r:.100} must go"
     hint = did_you_mean(option, names)
-    return f"{owner} has no option {option!r}{hint}; its options are {', '.join(names)}"
+    return f"{owner} has no option {option!r:.100}{hint}; its options are {', '.join(names)}"
 
 
 def _value(written: Any, field: FieldInfo) -> Any:
@@ -168,10 +171,10 @@ def _value(written: Any, field: FieldInfo) -> Any:
         return None
     if get_origin(field.annotation) is Literal:
         return next((choice for choice in allowed if str(choice) == written), written)
-    if written[:1] in _OPEN and written[-1:] in _CLOSE:
+    if written and written[0] in _OPEN and written[-1] in _CLOSE:
         try:
             return json.loads(f"[{written[1:-1]}]" if written[0] == "(" else written)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return written
     return written
 
@@ -189,4 +192,10 @@ def _problem(detail: ErrorDetails, values: Mapping[str, Any]) -> str:
     if detail["type"] == "literal_error":
         allowed = re.findall("'([^']*)'", detail["ctx"]["expected"])
         message += did_you_mean(str(values.get(option)), allowed)
-    return f"{option}={values.get(option, detail['input'])} will not do, {message}"
+    return f"{option}={_excerpt(values.get(option, detail['input']))} will not do, {message}"
+
+
+def _excerpt(value: object) -> str:
+    """A value as a sentence can show it."""
+    text = "".join(sign if sign.isprintable() else " " for sign in str(value)[:_LONGEST_VALUE])
+    return text if len(str(value)) <= _LONGEST_VALUE else f"{text}..."

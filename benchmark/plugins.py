@@ -159,6 +159,24 @@ class LandmarkDataset(Plugin):
             DataError: The image is missing, truncated or of a kind that is not read.
         """
 
+    def read_file(self, path: Path) -> np.ndarray:
+        """A radiograph that is no part of the dataset, read as its own are: uint8, bone bright.
+
+        Raises:
+            DataError: The file is missing, damaged or of a kind that is not read.
+        """
+        from benchmark.images import read_radiograph
+
+        return read_radiograph(path)
+
+    def settled(self) -> PluginOptions:
+        """The options, with what was found out about the files filled in.
+
+        Raises:
+            DataError: A file is missing or wrong.
+        """
+        return self.options
+
 
 class Report(Plugin):
     """A rendering of what the store holds; it reads the store and nothing else.

@@ -2,83 +2,54 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import dataclasses
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.errors import DataError
+from benchmark.fingerprint import without_leaks
 from benchmark.frames import Frame, fit
 from benchmark.grid import DatasetSpec
+from benchmark.image_reading import look_at_all, open_plugin
 from benchmark.images import scale_to, write_preview
 from benchmark.leaks import find_leaks, thumbnail
 from benchmark.plugins import LandmarkDataset
 from benchmark.prepared import write_index
 from benchmark.progress import Listener, Progress, silent
 from benchmark.records import DatasetIndex, Sample
-from benchmark.registry import registry
 from benchmark.schema import DatasetRecord, Leak, Preview
 from benchmark.splits import draw
 from benchmark.store import Store, file_sha256, write_record
 
+THUMBNAILS = "thumbnails.npy"
 PREVIEWS = 24
 PREVIEW_SIDE = 512
-# Below this number of images, starting processes costs more than it saves.
-PARALLEL_FROM = 64
 
 
-def open_dataset(spec: DatasetSpec, root: Path | None) -> LandmarkDataset:
-    """The plugin behind a spec, with its options."""
-    plugin = registry("dataset").load(spec.dataset.name)
-    assert issubclass(plugin, LandmarkDataset)
-    return plugin(plugin.Options.model_validate(spec.dataset.options), root)
+def _working_image(
+    dataset: LandmarkDataset, sample: Sample, *, canvas: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, Frame]:
+    """The image at working size, the thumbnail for the leak search, and the frame."""
+    pixels = dataset.read(sample.id)
+    frame = fit(sample.width, sample.height, canvas)
+    return placed(pixels, frame, canvas), thumbnail(pixels), frame
 
 
-class _Reader:
-    """Reads and scales single images; lives once in each reading process."""
+def placed(pixels: np.ndarray, frame: Frame, canvas: tuple[int, int]) -> np.ndarray:
+    """An image in its frame on a black canvas.
 
-    current: _Reader
-
-    def __init__(self, spec: DatasetSpec, root: Path | None) -> None:
-        self.dataset = open_dataset(spec, root)
-        self.canvas = spec.working_size
-
-    def read(self, sample: Sample) -> tuple[np.ndarray, np.ndarray, Frame]:
-        """The working image, the thumbnail for the leak search, and the frame."""
-        pixels = self.dataset.read(sample.id)
-        frame = fit(sample.width, sample.height, self.canvas)
-        working = np.zeros(self.canvas, np.uint8)
-        (left, top), (width, height) = frame.offset, frame.content
-        working[top : top + height, left : left + width] = scale_to(pixels, frame.content)
-        return working, thumbnail(pixels), frame
-
-
-def _start_reader(spec: DatasetSpec, root: Path | None, plugins: tuple[Path, ...]) -> None:
-    for path in plugins:
-        registry("dataset").add_file(path)
-    _Reader.current = _Reader(spec, root)
-
-
-def _read(sample: Sample) -> tuple[np.ndarray, np.ndarray, Frame]:
-    return _Reader.current.read(sample)
-
-
-def _read_all(
-    samples: tuple[Sample, ...],
-    spec: DatasetSpec,
-    root: Path | None,
-    plugins: tuple[Path, ...],
-    processes: int,
-) -> Iterator[tuple[np.ndarray, np.ndarray, Frame]]:
-    if processes == 1 or len(samples) < PARALLEL_FROM:
-        _start_reader(spec, root, plugins)
-        yield from map(_read, samples)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _start_reader, (spec, root, plugins)) as pool:
-        yield from pool.map(_read, samples, chunksize=8)
+    Args:
+        pixels: (height, width) uint8, native.
+        frame: Where it lies.
+        canvas: Height and width of the result.
+    """
+    working = np.zeros(canvas, np.uint8)
+    (left, top), (width, height) = frame.offset, frame.content
+    working[top : top + height, left : left + width] = scale_to(pixels, frame.content)
+    return working
 
 
 def prepare(
@@ -93,27 +64,26 @@ def prepare(
     """Write ``datasets/<key>/`` of the store.
 
     Raises:
-        DataError: An image cannot be read; one sentence names it.
+        DataError: An image cannot be read, or no test image is left; one sentence says which.
     """
     started = time.monotonic()
-    dataset = open_dataset(spec, root)
+    dataset = open_plugin(spec.dataset, root)
     index = dataset.index()
-    count = len(index.samples)
-    pixels = np.zeros((count, *spec.working_size), np.uint8)
-    thumbnails, frames = [], []
-    for row, (working, small, frame) in enumerate(
-        _read_all(index.samples, spec, root, plugins, processes)
-    ):
-        pixels[row] = working
-        thumbnails.append(small)
-        frames.append(frame)
-        if row % 8 == 7 or row + 1 == count:
-            listener(Progress("prepare", row + 1, count))
-    leaks = _leaks(index, np.stack(thumbnails))
-    kept_out = set() if spec.allow_leaks else {leak.pool_id for leak in leaks}
+    pixels, thumbnails, frames = _read_all(
+        index, spec, root, plugins=plugins, processes=processes, listener=listener
+    )
+    leaks = _leaks(index, thumbnails)
+    if spec.exclude_leaks:
+        index, kept = _without_leaking_tests(index, leaks)
+        pixels, thumbnails = pixels[kept], thumbnails[kept]
+        frames = [frames[row] for row in kept]
+    stays = spec.allow_leaks or spec.exclude_leaks
+    kept_out = set() if stays else {leak.pool_id for leak in leaks}
     pool = [s.split != "test" and s.id not in kept_out for s in index.samples]
     with store.folder("datasets", spec.key) as folder:
         np.save(folder / "images.npy", pixels)
+        # Means of pixels are whole here; they are asked when further images are checked.
+        np.save(folder / THUMBNAILS, thumbnails.astype(np.uint8))
         np.save(folder / "points.npy", np.stack([s.points for s in index.samples]))
         write_index(folder / "index.json", _rows(index, frames, pool))
         _write_previews(folder, dataset, index)
@@ -126,6 +96,32 @@ def prepare(
     return record
 
 
+def _read_all(
+    index: DatasetIndex,
+    spec: DatasetSpec,
+    root: Path | None,
+    *,
+    plugins: tuple[Path, ...],
+    processes: int,
+    listener: Listener,
+) -> tuple[np.ndarray, np.ndarray, list[Frame]]:
+    """All images at working size, their thumbnails and their frames, in the order of the index."""
+    count = len(index.samples)
+    pixels = np.zeros((count, *spec.working_size), np.uint8)
+    thumbnails, frames = [], []
+    look = partial(_working_image, canvas=spec.working_size)
+    images = look_at_all(
+        look, index.samples, spec.dataset, root, plugins=plugins, processes=processes
+    )
+    for row, (working, small, frame) in enumerate(images):
+        pixels[row] = working
+        thumbnails.append(small)
+        frames.append(frame)
+        if row % 8 == 7 or row + 1 == count:
+            listener(Progress("prepare", row + 1, count))
+    return pixels, np.stack(thumbnails), frames
+
+
 def _leaks(index: DatasetIndex, thumbnails: np.ndarray) -> list[Leak]:
     test = [row for row, s in enumerate(index.samples) if s.split == "test"]
     pool = [row for row, s in enumerate(index.samples) if s.split != "test"]
@@ -136,6 +132,27 @@ def _leaks(index: DatasetIndex, thumbnails: np.ndarray) -> list[Leak]:
         thumbnails[test],
     )
     return [Leak(pool_id=x.pool_id, test_id=x.test_id, correlation=x.correlation) for x in found]
+
+
+def _without_leaking_tests(
+    index: DatasetIndex, leaks: list[Leak]
+) -> tuple[DatasetIndex, list[int]]:
+    """The dataset without the test half of every leak, and the rows that are left.
+
+    Raises:
+        DataError: No test image is left.
+    """
+    leaking = {leak.test_id for leak in leaks}
+    kept = [row for row, sample in enumerate(index.samples) if sample.id not in leaking]
+    samples = tuple(index.samples[row] for row in kept)
+    left, tests = sum(sample.split == "test" for sample in samples), len(index.split("test"))
+    if not left:
+        raise DataError(
+            f"{index.name}: all {tests} test images show films of the training or validation set, "
+            "so --exclude-leaks leaves nothing to measure; give the films another split."
+        )
+    fingerprint = without_leaks(index.fingerprint)
+    return dataclasses.replace(index, samples=samples, fingerprint=fingerprint), kept
 
 
 def _rows(index: DatasetIndex, frames: list[Frame], pool: list[bool]) -> list[dict[str, object]]:
@@ -194,8 +211,10 @@ def _record(
         annotator_distance=index.annotator_distance(),
         annotators=index.annotator_distances(),
         notes=index.notes,
+        spacing_source=index.spacing_source,
         leaks=tuple(leaks),
         leaks_allowed=spec.allow_leaks,
+        leaks_excluded=spec.exclude_leaks,
         fingerprint=index.fingerprint,
         citation=dataset.citation,
         licence=dataset.licence,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from benchmark.acceleration import accelerate
@@ -18,6 +19,7 @@ from benchmark.devices import generator, resolve_precision
 from benchmark.energy import POWERCAP, EnergyMeter
 from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.errors import PluginError
+from benchmark.extra_images import load_extra
 from benchmark.grid import PretrainingSpec
 from benchmark.operations import peak_flops
 from benchmark.parallel import leads
@@ -27,7 +29,7 @@ from benchmark.probing import probe
 from benchmark.progress import Listener, silent
 from benchmark.registry import registry
 from benchmark.representation import embedding_health
-from benchmark.schema import PretrainingRecord
+from benchmark.schema import ExtraPool, PretrainingRecord
 from benchmark.seeding import stream_seed
 from benchmark.store import Store, file_sha256, write_record
 from benchmark.training import Trainer
@@ -83,7 +85,10 @@ def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> Unlabe
     """The pool: nothing but pixels of images that are neither test images nor leaks of one."""
     assert spec.dataset is not None
     prepared = load_prepared(store, spec.dataset.key)
-    return UnlabelledImages(prepared.pixels[prepared.in_pool], device)
+    pixels = prepared.pixels[prepared.in_pool]
+    if spec.extra_pool is not None:
+        pixels = np.concatenate([pixels, load_extra(store, spec.extra_pool.key)])
+    return UnlabelledImages(pixels, device)
 
 
 @counted("evaluation")
@@ -132,7 +137,8 @@ def run_pretraining(
             compares_images=method.compares_images,
         )
         seconds = _train(store, spec, machine, trainer, meter, stopwatch)
-        record = _record(spec, trainer, machine, seconds, meter, stopwatch)
+        extra = store.extra_pool(spec.extra_pool.key) if spec.extra_pool is not None else None
+        record = _record(spec, trainer, machine, seconds, meter, stopwatch, extra)
         write_record(folder / "pretraining.json", record)
     if leads():
         checkpoint.unlink(missing_ok=True)
@@ -194,6 +200,7 @@ def _record(
     seconds: float,
     meter: EnergyMeter,
     stopwatch: Stopwatch,
+    extra: ExtraPool | None,
 ) -> PretrainingRecord:
     # What an interrupted training took before cannot be known, and a part is not the whole.
     whole = not trainer.earlier_seconds
@@ -219,6 +226,7 @@ def _record(
         peak_gpu_memory_mb=peak_gpu_memory_mb(machine.device),
         energy_joules=meter.joules if whole else None,
         energy_shared_by=meter.shared_by if whole else {},
+        extra=extra,
         environment=machine.environment,
         files={WEIGHTS: file_sha256(trainer.folder / WEIGHTS)},
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

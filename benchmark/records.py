@@ -59,6 +59,8 @@ class DatasetIndex:
         fingerprint: Hex digest over images, labels, splits and spacing: whatever changes a result.
         notes: Sentences that a reader of the results must know.
         annotator_names: In the order of ``Sample.annotators``; may be empty where they have none.
+        spacing_source: Where the spacing comes from, as part of a sentence; empty where it is not
+            known or not in question.
     """
 
     name: str
@@ -70,6 +72,7 @@ class DatasetIndex:
     fingerprint: str
     notes: tuple[str, ...] = field(default=())
     annotator_names: tuple[str, ...] = ()
+    spacing_source: str = ""
 
     def split(self, *names: Split) -> tuple[Sample, ...]:
         """The samples of the named splits, in order."""

@@ -66,7 +66,9 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
         result["time_limit"] = _seconds(result["time_limit"])
     roots = result.get("data_roots")
     if isinstance(roots, (list, tuple)):
-        result["data_roots"] = dict(_root(text) for text in roots)
+        result["data_roots"] = data_roots(roots)
+    if isinstance(result.get("unlabelled"), (list, tuple)):
+        result["unlabelled"] = data_roots(result["unlabelled"])
     return result
 
 
@@ -99,6 +101,11 @@ def _numbers(text: str) -> tuple[int, ...]:
     if not numbers:
         raise UsageError("--shots is empty: give numbers such as 10,50")
     return tuple(dict.fromkeys(numbers))
+
+
+def data_roots(texts: Sequence[str]) -> dict[str, Path]:
+    """The folders that ``--data-root`` names, by dataset; '' serves all that have none."""
+    return dict(_root(text) for text in texts)
 
 
 def _seconds(text: str) -> float:

@@ -4,9 +4,40 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from benchmark.checked_names import FileName, Key, KeyOrNothing, PreviewName
+from benchmark.checked_names import FileName, Key, KeyOrNothing
+from benchmark.dataset_schema import (
+    AnnotatorDistance,
+    DatasetRecord,
+    ExtraPool,
+    Leak,
+    Preview,
+    Record,
+)
+
+__all__ = [
+    "AnnotatorDistance",
+    "CellLabels",
+    "CellMetrics",
+    "CellRecord",
+    "DatasetRecord",
+    "EnvironmentRecord",
+    "ExtraPool",
+    "Failure",
+    "Fault",
+    "Floor",
+    "Joules",
+    "Leak",
+    "PretrainingRecord",
+    "Preview",
+    "Record",
+    "RunRecord",
+    "SharedBy",
+    "Status",
+    "Timings",
+]
+
 
 Status = Literal["done", "failed"]
 
@@ -19,12 +50,6 @@ SharedBy = Annotated[
     dict[str, int],
     Field(description="By counter in those joules, cpu or gpu, the workers that shared it."),
 ]
-
-
-class Record(BaseModel):
-    """Base of all records: frozen, and tolerant of fields that a later version adds."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 Fault = Literal["method", "machine", "input"]
@@ -41,62 +66,6 @@ class Failure(Record):
         description="What has to change before another attempt can end otherwise: the method, the "
         "machine, or the user's files; None in records of older versions.",
     )
-
-
-class Leak(Record):
-    """A pool image that shows the same film as a test image."""
-
-    pool_id: str
-    test_id: str
-    correlation: float
-
-
-class AnnotatorDistance(Record):
-    """How far apart two annotators set the same landmarks: mean radial distance, in one unit."""
-
-    first: str
-    second: str
-    images: int = Field(description="Images with a landmark that both set.")
-    points: int = Field(description="Landmarks that both set.")
-    mean: float
-    per_landmark: dict[str, float | None] = Field(default_factory=dict)
-
-
-class DatasetRecord(Record):
-    """``datasets/<key>/dataset.json``: a dataset as it was prepared at one working size."""
-
-    key: Key
-    name: str
-    title: str
-    synthetic: bool
-    unit: str
-    thresholds: tuple[float, ...]
-    landmark_names: tuple[str, ...]
-    counts: dict[str, int] = Field(description="Images a split: train, val, test, and the pool.")
-    working_size: tuple[int, int] = Field(description="Height and width in px.")
-    annotator_distance: float | None = Field(
-        default=None, description="Mean over all pairs of annotators, on the test images."
-    )
-    annotators: tuple[AnnotatorDistance, ...] = Field(
-        default=(), description="The pairs of annotators, on the test images."
-    )
-    notes: tuple[str, ...] = ()
-    leaks: tuple[Leak, ...] = ()
-    leaks_allowed: bool = False
-    fingerprint: str
-    citation: str = ""
-    licence: str = ""
-    options: dict[str, Any] = Field(default_factory=dict)
-    seconds: float = 0.0
-    files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
-
-
-class Preview(Record):
-    """A small picture of a test image, with the native frame that predictions refer to."""
-
-    file: PreviewName
-    width: int
-    height: int
 
 
 class Timings(Record):
@@ -181,6 +150,7 @@ class PretrainingRecord(Record):
     )
     energy_joules: Joules = None
     energy_shared_by: SharedBy = Field(default_factory=dict)
+    extra: ExtraPool | None = Field(None, description="Unlabelled images beside the pool.")
     environment: KeyOrNothing = ""
     files: dict[FileName, str] = Field(default_factory=dict, description="sha256 by file name.")
     finished: str = ""
@@ -239,6 +209,9 @@ class CellRecord(Record):
     unit: str = ""
     metrics: CellMetrics | None = None
     floor: Floor | None = None
+    extra: ExtraPool | None = Field(
+        None, description="Unlabelled images beside the pool that its pretraining saw."
+    )
     training_ids: tuple[str, ...] = ()
     timings: Timings = Field(default_factory=Timings)
     parameters: int | None = None

@@ -27,6 +27,7 @@ from benchmark.schema import (
     CellRecord,
     DatasetRecord,
     EnvironmentRecord,
+    ExtraPool,
     PretrainingRecord,
     Preview,
     Record,
@@ -76,6 +77,7 @@ RECORDS: dict[str, tuple[str, type[Record]]] = {
     "cells": ("cell.json", CellRecord),
     "pretrained": ("pretraining.json", PretrainingRecord),
     "datasets": ("dataset.json", DatasetRecord),
+    "unlabelled": ("unlabelled.json", ExtraPool),
 }
 
 
@@ -156,6 +158,10 @@ class Store:
     def dataset(self, key: str) -> DatasetRecord | None:
         """One prepared dataset, or None; StoreError where its file cannot be read."""
         return self._read(self.root / "datasets" / key / "dataset.json", DatasetRecord)
+
+    def extra_pool(self, key: str) -> ExtraPool | None:
+        """Prepared unlabelled images, or None; StoreError where their file cannot be read."""
+        return self._read(self.root / "unlabelled" / key / "unlabelled.json", ExtraPool)
 
     def previews(self, dataset_key: str) -> dict[str, Preview]:
         """Previews of test images by image id; ``file`` is relative to the dataset's folder."""

@@ -10,19 +10,27 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.config import Retry
 from benchmark.errors import StoreError
 from benchmark.estimates import Estimator, cell_fills_gpu, pretraining_fills_gpu
+from benchmark.grid import ExtraPoolSpec
 from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
 from benchmark.store import Store, file_sha256
 
-Kind = Literal["prepare", "pretrain", "cell"]
-FOLDER: dict[Kind, str] = {"prepare": "datasets", "pretrain": "pretrained", "cell": "cells"}
+Kind = Literal["prepare", "unlabelled", "pretrain", "cell"]
+FOLDER: dict[Kind, str] = {
+    "prepare": "datasets",
+    "unlabelled": "unlabelled",
+    "pretrain": "pretrained",
+    "cell": "cells",
+}
+READING: frozenset[Kind] = frozenset({"prepare", "unlabelled"})
+"""Tasks that read the user's images and train nothing."""
 
 
 class Task(BaseModel):
     """One piece of work for one worker process.
 
     Attributes:
-        kind: Prepare a dataset, pretrain a backbone, or run a cell.
+        kind: Prepare a dataset, read further unlabelled images, pretrain a backbone, or run a cell.
         key: The key of what it writes.
         title: What the user sees.
         needs: Ids of the tasks that must be done before.
@@ -132,6 +140,8 @@ def _tasks_of(
     """Preparation and pretraining, where the store lacks them."""
     found: list[Task] = []
     dataset, pretraining = cell.spec.dataset, cell.spec.pretraining
+    trains = pretraining is not None and not looker.has_pretraining(pretraining.key)
+    extra = pretraining.extra_pool if trains and pretraining is not None else None
     if not looker.has_dataset(dataset.key):
         root = plan.roots[dataset.key]
         found.append(
@@ -147,7 +157,9 @@ def _tasks_of(
                 },
             )
         )
-    if pretraining is not None and not looker.has_pretraining(pretraining.key):
+    if extra is not None and not looker.has_extra(extra.key):
+        found.append(_extra_task(extra, plan, estimator, processes))
+    if pretraining is not None and trains:
         own = pretraining.dataset is not None
         seed = f" seed {pretraining.seed}" if own else ""
         where = f"{dataset.title} " if own else ""
@@ -156,13 +168,34 @@ def _tasks_of(
                 kind="pretrain",
                 key=pretraining.key,
                 title=f"pretrain {where}{cell.labels.method} {cell.labels.backbone}{seed}",
-                needs=(f"prepare/{dataset.key}",) if own else (),
+                needs=(
+                    *((f"prepare/{dataset.key}",) if own else ()),
+                    *((f"unlabelled/{extra.key}",) if extra is not None else ()),
+                ),
                 cost=estimator.pretraining(pretraining),
                 fills_gpu=own and pretraining_fills_gpu(pretraining),
                 payload={"spec": pretraining.model_dump(mode="json")},
             )
         )
     return found
+
+
+def _extra_task(extra: ExtraPoolSpec, plan: Plan, estimator: Estimator, processes: int) -> Task:
+    """Reading a folder of unlabelled images, once the test images are known."""
+    root, folder = plan.roots[extra.dataset.key], plan.unlabelled[extra.key]
+    return Task(
+        kind="unlabelled",
+        key=extra.key,
+        title=f"prepare unlabelled images for {extra.dataset.title}",
+        needs=(f"prepare/{extra.dataset.key}",),
+        cost=estimator.preparation(),
+        payload={
+            "extra": extra.model_dump(mode="json"),
+            "root": str(root.resolve()) if root else None,
+            "folder": str(folder.resolve()),
+            "processes": processes,
+        },
+    )
 
 
 def _cell_task(
@@ -214,6 +247,9 @@ class _Looker:
     def has_dataset(self, key: str) -> bool:
         return self._once("datasets", key, self._dataset)
 
+    def has_extra(self, key: str) -> bool:
+        return self._once("unlabelled", key, self._extra)
+
     def has_pretraining(self, key: str) -> bool:
         return self._once("pretrained", key, self._pretraining)
 
@@ -232,6 +268,13 @@ class _Looker:
         if record is None:
             return False
         self._verify("datasets", key, record.files)
+        return True
+
+    def _extra(self, key: str) -> bool:
+        record = self.store.extra_pool(key)
+        if record is None:
+            return False
+        self._verify("unlabelled", key, record.files)
         return True
 
     def _pretraining(self, key: str) -> bool:

@@ -36,7 +36,7 @@ from benchmark.log_capture import LogCapture
 from benchmark.progress import TRAINING_STAGES, Progress
 from benchmark.schema import Failure, Fault
 from benchmark.store import Store
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, READING, Task
 from benchmark.team import FollowerStore, followed, follower_rank
 from benchmark.write_guard import WriteGuard
 
@@ -146,24 +146,30 @@ def _machine(order: Order, store: Store, begun: float) -> Any:
     )
 
 
+def _read_images(order: Order, store: Store, reporter: _Reporter) -> None:
+    from benchmark.extra_images import prepare_extra
+    from benchmark.grid import DatasetSpec, ExtraPoolSpec
+    from benchmark.preparation import prepare
+
+    payload, plugins, listener = order.task.payload, order.plugins, reporter.progress
+    root = Path(payload["root"]) if payload["root"] else None
+    options: dict[str, Any] = {"plugins": plugins, "processes": payload["processes"]}
+    if order.task.kind == "unlabelled":
+        extra = ExtraPoolSpec.model_validate(payload["extra"])
+        prepare_extra(store, extra, root, Path(payload["folder"]), listener=listener, **options)
+    else:
+        dataset = DatasetSpec.model_validate(payload["spec"])
+        prepare(store, dataset, root, listener=listener, **options)
+
+
 def _do(order: Order, store: Store, reporter: _Reporter, begun: float) -> None:
     from benchmark.registry import add_plugin_files
 
     add_plugin_files(order.plugins)
     task = order.task
     payload = task.payload
-    if task.kind == "prepare":
-        from benchmark.grid import DatasetSpec
-        from benchmark.preparation import prepare
-
-        prepare(
-            store,
-            DatasetSpec.model_validate(payload["spec"]),
-            Path(payload["root"]) if payload["root"] else None,
-            plugins=order.plugins,
-            processes=payload["processes"],
-            listener=reporter.progress,
-        )
+    if task.kind in READING:
+        _read_images(order, store, reporter)
         return
     if task.kind == "pretrain":
         from benchmark.grid import PretrainingSpec
@@ -266,7 +272,7 @@ def _outcome(
 
 def _team_of(order: Order, reporter: _Reporter) -> AbstractContextManager[None]:
     """Start the other processes of a training, where this is the first of several."""
-    if order.devices == 1 or order.task.kind == "prepare" or follower_rank():
+    if order.devices == 1 or order.task.kind in READING or follower_rank():
         return nullcontext()
 
     def died(failure: Failure) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmark.errors import DataError
 from benchmark.labels.files import where
+from benchmark.refusals import refuse
 
 BORDER = 1.0
 """How far outside the outermost pixel centres a point may lie, in px.
@@ -31,7 +32,8 @@ def check_inside(
     """
     inside = all(-BORDER <= c <= side - 1 + BORDER for c, side in zip(point, size, strict=True))
     if not inside:
-        raise DataError(
+        error = DataError(
             f"{where(path, place)}: the point ({point[0]:g}, {point[1]:g}) lies outside the image "
             f"of {size[0]} x {size[1]} px; {mend}."
         )
+        refuse(error, seen=True)

@@ -2,132 +2,54 @@
 
 from __future__ import annotations
 
-import math
-import re
+import os
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, field_validator
 
 from benchmark.datasets.annotations import check_inside
-from benchmark.datasets.folder_images import find_image, image_paths
+from benchmark.datasets.folder_images import find_image, image_headers, image_paths
+from benchmark.datasets.folder_notes import notes_on
+from benchmark.datasets.folder_options import FolderOptions
+from benchmark.datasets.folder_patients import find_patients
+from benchmark.datasets.folder_spacing import find_spacings
 from benchmark.datasets.folder_splits import assign_splits
 from benchmark.errors import DataError, UsageError
 from benchmark.fingerprint import dataset_fingerprint
-from benchmark.images import image_size, read_radiograph
-from benchmark.labels.ground_truth import MEAN, annotations_of, ground_truth
+from benchmark.images import AUTO, ImageHeader, Window, image_size, read_radiograph
+from benchmark.labels.ground_truth import annotations_of, ground_truth
 from benchmark.labels.label_set import ImageFrame, LabelledImage, LabelSet
 from benchmark.labels.slicer_spacing import spacing_in_slicer
 from benchmark.plugins import LandmarkDataset, PluginOptions
 from benchmark.records import DatasetIndex, Sample, Split
-
-
-class FolderOptions(PluginOptions):
-    """Options of a user's own folder."""
-
-    images: str | None = Field(
-        default=None, description="Folder of the images under the root; default images/ or the root"
-    )
-    labels: str = Field(
-        default="landmarks.csv", description="The file or folder of the labels, under the root"
-    )
-    label_format: str | None = Field(
-        default=None,
-        description="csv-long, csv-wide, coco, labelme, cvat, slicer, isbi or shenzhen; default: "
-        "found out from the content",
-    )
-    label_spacing: str | None = Field(
-        default=None,
-        description="mm per px that 3D Slicer took for the images; default: what their files say",
-    )
-    annotator: str = Field(
-        default=MEAN, min_length=1, description="Ground truth: mean of all annotators, or one"
-    )
-    mask_occluded: bool = Field(
-        default=False, description="Count landmarks that are marked as occluded as missing"
-    )
-    spacing: str | None = Field(
-        default=None, description="mm per px: 0.1, or 0.1x0.12 for along x and along y"
-    )
-    test_fraction: float = Field(
-        default=0.3, gt=0, lt=1, description="Share of test images where no split column is"
-    )
-    name: str | None = Field(default=None, min_length=1, description="Default: the root's name")
-    reference_size: int = Field(
-        default=512, ge=16, description="Longer side in px at which errors count without spacing"
-    )
-    thresholds: tuple[float, ...] | None = Field(
-        default=None, description="Radii of SDR; default 2, 2.5, 3, 4 mm, or 3, 6, 9 px"
-    )
-    invert: bool = Field(default=False, description="Bone is dark in the files: invert on reading")
-    note: str | None = Field(default=None, description="A sentence for readers of the results")
-
-    @field_validator("spacing", "label_spacing", mode="before")
-    @classmethod
-    def _spacing_as_text(cls, value: object) -> object:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return str(value) if is_number else value
-
-    @field_validator("spacing", "label_spacing")
-    @classmethod
-    def _spacing_is_positive(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_spacing(value)
-        return value
-
-    @field_validator("thresholds", mode="before")
-    @classmethod
-    def _thresholds_from_text(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(re.split(r"[\s,;/]+", value.strip()))
-        return (value,) if isinstance(value, int | float) else value
-
-    @field_validator("thresholds")
-    @classmethod
-    def _thresholds_are_radii(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if value is not None and (not value or not all(math.isfinite(v) and v > 0 for v in value)):
-            raise ValueError("thresholds are positive numbers")
-        return None if value is None else tuple(sorted(set(value)))
-
-
-def parse_spacing(text: str) -> tuple[float, float]:
-    """Parse ``0.1`` or ``0.1x0.12`` into mm per px along x and along y.
-
-    Raises:
-        ValueError: It is neither, or not positive.
-    """
-    parts = text.lower().split("x")
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        values = []
-    if len(values) not in {1, 2} or not all(math.isfinite(v) and v > 0 for v in values):
-        raise ValueError(f"'{text}' is no spacing: write 0.1, or 0.1x0.12 (mm per px along x, y)")
-    return values[0], values[-1]
+from benchmark.refusals import refuse
+from benchmark.spacing import parse_spacing
 
 
 class Folder(LandmarkDataset):
     """Your own images and their landmarks: a ``landmarks.csv``, or what your tool has exported.
 
-    Images lie in ``images/`` or beside the labels, which are a table with the columns image,
-    landmark, x, y, one with a row an image, COCO keypoints, LabelMe, CVAT for images 1.1, 3D Slicer
-    markups, or the texts of the ISBI 2015 and Shenzhen sets; the content tells which. In tables x
-    and y are px of the image file, a pixel's centre having whole coordinates. A landmark that an
-    image lacks is left out or has empty x and y. A column ``split`` (train, val, test) says where
-    an image belongs; without it a share of the images is drawn for testing by hash, so the draw is
-    the same on every machine. A column ``patient`` keeps images of one patient together. Where
+    Images (DICOM, PNG, JPEG, TIFF, BMP, MHA, NRRD) lie in ``images/`` or beside the labels, which
+    are a table with the columns image, landmark, x, y, one with a row an image, COCO keypoints,
+    LabelMe, CVAT for images 1.1, 3D Slicer markups, or the texts of the ISBI 2015 and Shenzhen
+    sets; the content tells which. In tables x and y are px of the image file, a pixel's centre
+    having whole coordinates. A landmark that an image lacks is left out or has empty x and y. A
+    column ``split`` (train, val, test) says where an image belongs; without it a share of the
+    images is drawn for testing by hash, so the draw is the same on every machine. A column
+    ``patient``, or else the PatientID of DICOM files, keeps images of one patient together. Where
     several people annotated, the truth is their mean or the one that ``annotator`` names.
 
-    With ``spacing`` errors are in mm. Without, they are px after scaling each image so that its
-    longer side has ``reference_size`` px (aspect ratio kept), because files of one kind come in
-    many sizes.
+    Where the spacing is known, from the option, a column of the table or the tags of DICOM files,
+    errors are in mm. Otherwise they are px after scaling each image so that its longer side has
+    ``reference_size`` px (aspect ratio kept), because files of one kind come in many sizes.
     """
 
     name = "folder"
     title = "Folder"
     citation = "your own data"
     licence = "your own"
-    source = "any folder with images and a landmarks.csv (image, landmark, x, y)"
+    source = "any folder with images and labels; `prepare` describes it"
     Options = FolderOptions
     options: FolderOptions
 
@@ -139,22 +61,42 @@ class Folder(LandmarkDataset):
             DataError: The labels or an image are missing or say what cannot be, or no test image
                 or no training image is left.
         """
-        labels = self._labels()
+        labels = self._labels
         truth = ground_truth(
             labels, self.options.annotator, mask_occluded=self.options.mask_occluded
         )
         images = [labels.images[name] for name in truth]
         paths = image_paths(self._image_folder(), images)
-        splits = assign_splits(images, labels.path, self.options.test_fraction)
+        headers = image_headers(paths)
+        images = [image for image in images if image.name in headers]
+        named = {path: name for name, path in paths.items()}
+        spacings = find_spacings(
+            self.options.spacing,
+            images,
+            headers,
+            self._folder(),
+            lambda name: named.get(find_image(self._image_folder(), name) or Path()),
+        )
+        patients = find_patients(images, headers, use_tags=self.options.patient_tags)
+        splits = assign_splits(images, patients.groups, labels.path, self.options.test_fraction)
         samples = tuple(
-            self._sample(image, splits[image.name], paths[image.name], labels, truth[image.name])
+            self._sample(
+                image,
+                splits[image.name],
+                headers[image.name],
+                labels,
+                truth[image.name],
+                spacings.by_image.get(image.name),
+                patients.groups.get(image.name, ""),
+            )
             for image in images
         )
-        unit = "mm" if self.options.spacing else f"px@{self.options.reference_size}"
+        unit = "mm" if spacings.by_image else f"px@{self.options.reference_size}"
         default = (2.0, 2.5, 3.0, 4.0) if unit == "mm" else (3.0, 6.0, 9.0)
         thresholds = self.options.thresholds or default
         name = self.options.name or self._folder().resolve().name
-        declared = (unit, repr(thresholds), repr(self.options.invert), *labels.landmark_names)
+        window = () if self._window == AUTO else (repr(self._window),)
+        declared = (unit, repr(thresholds), repr(self.options.invert), *window)
         return DatasetIndex(
             name=name,
             title=name,
@@ -162,9 +104,10 @@ class Folder(LandmarkDataset):
             unit=unit,
             thresholds=thresholds,
             samples=samples,
-            fingerprint=dataset_fingerprint(samples, paths, declared),
-            notes=self._notes(samples, labels),
+            fingerprint=dataset_fingerprint(samples, paths, (*declared, *labels.landmark_names)),
+            notes=notes_on(self.options, samples, labels, spacings, patients),
             annotator_names=labels.annotators if len(labels.annotators) > 1 else (),
+            spacing_source=spacings.source,
         )
 
     def read(self, image_id: str) -> np.ndarray:
@@ -174,8 +117,22 @@ class Folder(LandmarkDataset):
             DataError: The image is missing, truncated or of a kind that is not read.
         """
         folder = self._image_folder()
-        pixels = read_radiograph(find_image(folder, image_id) or folder / image_id)
+        return self.read_file(find_image(folder, image_id) or folder / image_id)
+
+    def read_file(self, path: Path) -> np.ndarray:
+        """Any radiograph of the user's, windowed and inverted as those of the folder are."""
+        pixels = read_radiograph(path, self._window)
         return 255 - pixels if self.options.invert else pixels
+
+    def settled(self) -> PluginOptions:
+        """The options with the labels and the format that were found."""
+        labels = self._labels
+        path = os.path.relpath(self._label_path(), self._folder())
+        return self.options.model_copy(update={"labels": path, "label_format": labels.format})
+
+    @property
+    def _window(self) -> Window:
+        return Window.parse(self.options.window)
 
     def _folder(self) -> Path:
         if self.root is None:
@@ -190,20 +147,26 @@ class Folder(LandmarkDataset):
             return root / self.options.images
         return root / "images" if (root / "images").is_dir() else root
 
+    @cached_property
     def _labels(self) -> LabelSet:
         # Listing the plugins needs none of the formats.
         from benchmark.labels.reading import read_labels
 
+        return read_labels(self._label_path(), self.options.label_format, frames=self._frame)
+
+    def _label_path(self) -> Path:
+        from benchmark.datasets.folder_labels import find_labels
+
         root = self._folder()
+        if self.options.labels is None:
+            return find_labels(root, self._image_folder(), self.options.label_format)
         path = root / self.options.labels
         if not path.exists():
-            others = ", ".join(sorted(path.name for path in root.glob("*.csv"))[:3])
-            hint = f" (there is {others})" if others else ""
             raise DataError(
-                f"{path}: the table of landmarks is missing{hint}; write it with the "
-                "columns image, landmark, x, y, or name other labels with the option labels."
+                f"{path}: the labels are missing; restore them, or name others with --labels (or "
+                "the option labels)."
             )
-        return read_labels(path, self.options.label_format, frames=self._frame)
+        return path
 
     def _frame(self, name: str) -> ImageFrame | None:
         path = find_image(self._image_folder(), name)
@@ -214,23 +177,30 @@ class Folder(LandmarkDataset):
         return ImageFrame(*image_size(path), spacing=spacing)
 
     def _sample(
-        self, image: LabelledImage, split: Split, path: Path, labels: LabelSet, truth: np.ndarray
+        self,
+        image: LabelledImage,
+        split: Split,
+        header: ImageHeader,
+        labels: LabelSet,
+        truth: np.ndarray,
+        spacing: tuple[float, float] | None,
+        group: str,
     ) -> Sample:
-        size = image_size(path)
+        size = header.size
         image.check_size(size)
-        mend = f"correct the labels, or bring {path.name} in the size it was labelled in"
+        mend = "correct the labels, or bring the image in the size it was labelled in"
         for annotation in image.annotations.values():
             for point, place in zip(annotation.points, annotation.places, strict=True):
                 if not np.isnan(point).any():
                     x, y = map(float, point)
                     check_inside((x, y), size, annotation.path, place, mend)
         if np.isnan(truth).all():
-            raise DataError(
+            error = DataError(
                 f"{image.where}: {image.name} has no landmark at all; label one, or leave the "
                 "image out."
             )
+            refuse(error, image.name)
         scale = self.options.reference_size / max(size)
-        spacing = parse_spacing(self.options.spacing) if self.options.spacing else (scale, scale)
         several = len(labels.annotators) > 1
         masked = self.options.mask_occluded
         return Sample(
@@ -239,29 +209,7 @@ class Folder(LandmarkDataset):
             width=size[0],
             height=size[1],
             points=truth,
-            spacing=spacing,
+            spacing=spacing or (scale, scale),
             annotators=annotations_of(labels, image, mask_occluded=masked) if several else None,
-            group=image.patient,
+            group=group,
         )
-
-    def _notes(self, samples: tuple[Sample, ...], labels: LabelSet) -> tuple[str, ...]:
-        notes = [self.options.note] if self.options.note else []
-        if not self.options.spacing:
-            notes.append(
-                "No spacing is known: errors are px after scaling the longer side of each image "
-                f"to {self.options.reference_size} px."
-            )
-        if len(labels.annotators) > 1:
-            chosen = self.options.annotator
-            whose = f"the mean of {len(labels.annotators)} annotators" if chosen == MEAN else chosen
-            notes.append(f"Ground truth is {whose}.")
-        unlabelled = len(labels.images) - len(samples)
-        if unlabelled:
-            notes.append(f"{unlabelled} images of the labels have no landmark and are left out.")
-        if labels.unused_names:
-            notes.append(f"No image has {', '.join(labels.unused_names[:5])}: left out.")
-        missing = sum(int(np.isnan(sample.points[:, 0]).sum()) for sample in samples)
-        if missing:
-            total = sum(len(sample.points) for sample in samples)
-            notes.append(f"{missing} of {total} landmarks are missing and are masked.")
-        return tuple(notes)

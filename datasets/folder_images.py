@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmark.errors import DataError
-from benchmark.images import SUFFIXES
+from benchmark.images import SUFFIXES, ImageHeader, image_header
 from benchmark.labels.label_set import LabelledImage
+from benchmark.refusals import refuse
 
 
 def find_image(folder: Path, name: str) -> Path | None:
@@ -32,7 +33,8 @@ def find_image(folder: Path, name: str) -> Path | None:
             return path
         is_known = path.suffix.lower() in SUFFIXES
         for stem in (path.name, path.stem) if is_known else (path.name,):
-            for suffix in SUFFIXES:
+            # Files of an archive often have no ending at all.
+            for suffix in ("", *SUFFIXES):
                 candidate = path.parent / (stem + suffix)
                 if _is_file(candidate):
                     return candidate
@@ -57,14 +59,32 @@ def image_paths(folder: Path, images: Sequence[LabelledImage]) -> dict[str, Path
     for image in images:
         path = find_image(folder, image.name)
         if path is None:
-            raise DataError(
+            error = DataError(
                 f"{image.where}: the image {image.name} is not in {folder}; add it, or correct "
                 "the name."
             )
+            refuse(error, image.name)
+            continue
         other = named.setdefault(path.resolve(), image.name)
         if other != image.name:
-            raise DataError(
+            error = DataError(
                 f"{image.where}: {image.name} and {other} are one file; name it in one way."
             )
+            refuse(error, image.name)
         paths[image.name] = path
     return paths
+
+
+def image_headers(paths: Mapping[str, Path]) -> dict[str, ImageHeader]:
+    """What the files of images say of themselves, by name.
+
+    Raises:
+        DataError: A file is damaged, or no image of a kind that is read.
+    """
+    headers = {}
+    for name, path in paths.items():
+        try:
+            headers[name] = image_header(path)
+        except DataError as error:
+            refuse(error, name)
+    return headers

@@ -10,15 +10,20 @@ from pathlib import Path
 from benchmark.errors import DataError
 from benchmark.labels.label_set import LabelledImage
 from benchmark.records import Split
+from benchmark.refusals import refuse
 
 
 def assign_splits(
-    images: Sequence[LabelledImage], labels: Path, test_fraction: float
+    images: Sequence[LabelledImage],
+    patients: Mapping[str, str],
+    labels: Path,
+    test_fraction: float,
 ) -> dict[str, Split]:
     """The split of each image.
 
     Args:
         images: The splits that their labels give are obeyed; without any, test images are drawn.
+        patients: The patient by image, of those that are known.
         labels: Where the labels lie, for the message.
         test_fraction: Share of the images to draw, in (0, 1).
 
@@ -27,26 +32,31 @@ def assign_splits(
             the split of some images and not of others.
     """
     given = {image.name: image.split for image in images if image.split is not None}
+    without: dict[str, Split] = {}
     for image in images:
         if given and image.split is None:
-            raise DataError(
+            error = DataError(
                 f"{image.where}: {image.name} has no split, but {next(iter(given))} has one; give "
                 "all images a split, or none."
             )
-    groups = {image.name: image.patient or image.name for image in images}
-    splits = given or draw_split(groups, test_fraction)
+            refuse(error, image.name)
+            without[image.name] = "train"
+    groups = {image.name: patients.get(image.name) or image.name for image in images}
+    splits = {**given, **without} if given else draw_split(groups, test_fraction)
     mend = "mark some in the column 'split'" if given else "add images, or change test_fraction"
     for needed in ("test", "train"):
         if needed not in splits.values():
-            raise DataError(f"{labels}: there is no {needed} image among {len(splits)}; {mend}.")
+            refuse(DataError(f"{labels}: there is no {needed} image among {len(splits)}; {mend}."))
     first: dict[str, str] = {}
     for image in images:
         other = first.setdefault(groups[image.name], image.name)
         if (splits[other] == "test") != (splits[image.name] == "test"):
-            raise DataError(
-                f"{image.where}: patient {image.patient} has a test image "
-                f"and a training image ({other}, {image.name}); keep a patient on one side."
+            who = f"patient {image.patient}" if image.patient else "one patient (by PatientID)"
+            error = DataError(
+                f"{image.where}: {who} has a test image and a training image ({other}, "
+                f"{image.name}); keep a patient on one side."
             )
+            refuse(error, seen=True)
     return splits
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -16,6 +16,7 @@ from benchmark.fingerprint import dataset_fingerprint
 from benchmark.images import SUFFIXES, read_radiograph
 from benchmark.plugins import LandmarkDataset, PluginOptions
 from benchmark.records import SPLITS, DatasetIndex, Sample, Split
+from benchmark.refusals import refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,7 @@ class OfficialDataset(LandmarkDataset):
             if not any(split == needed for _, split in chosen):
                 raise self._incomplete(absent, f"because not one {needed} image is complete")
         images = self._image_files()
-        samples = tuple(self.sample(name, split, images[name]) for name, split in chosen)
+        samples = tuple(self._samples(chosen, images))
         notes = self.remarks
         if absent:
             notes = (*notes, self._partial_note(samples, len(absent)))
@@ -133,6 +134,15 @@ class OfficialDataset(LandmarkDataset):
             notes=notes,
             annotator_names=self.annotator_names,
         )
+
+    def _samples(
+        self, chosen: Sequence[tuple[str, Split]], images: Mapping[str, Path]
+    ) -> Iterator[Sample]:
+        for name, split in chosen:
+            try:
+                yield self.sample(name, split, images[name])
+            except DataError as error:
+                refuse(error, name)
 
     def read(self, image_id: str) -> np.ndarray:
         """The radiograph as stored: (height, width) uint8, bone bright, maybe a scaled copy.

@@ -8,12 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchmark.fingerprint import without_leaks
 from benchmark.reports.columns import Value, threshold_key
 from benchmark.reports.evidence import with_evidence
 from benchmark.reports.notes import notes, references
 from benchmark.reports.recipes import (
     Recipe,
     conditions_of,
+    excludes_leaks,
     flatten,
     recipes_of,
     variant_names,
@@ -31,6 +33,10 @@ from benchmark.snapshot import Snapshot
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord, DatasetRecord, PretrainingRecord
     from benchmark.store import Store
+
+
+WITHOUT_LEAKS = "without leaking test images"
+"""What tells a dataset whose leaking test images are left out from the whole one."""
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
@@ -89,20 +95,25 @@ def dataset_groups(store: Store, cells: Iterable[CellRecord]) -> list[DatasetGro
         # It failed before anything was known of the data; with one candidate there is no doubt.
         homes = [content for name, content in members if name == cell.labels.dataset and content]
         members[cell.labels.dataset, homes[0] if len(homes) == 1 else ""].append(cell)
-    contents = Counter(name for name, _ in members)
+    kinds = {place: any(map(excludes_leaks, group)) for place, group in members.items()}
+    # Whole test sets and those without leaks are told apart by words, others by their content.
+    alike = Counter((name, kinds[name, content]) for name, content in members)
     return [
-        _group(name, content, group, records, alone=contents[name] == 1)
+        _group(name, content, group, records, alone=alike[name, kinds[name, content]] == 1)
         for (name, content), group in sorted(members.items())
     ]
 
 
 def _content(cell: CellRecord, records: Mapping[str, DatasetRecord]) -> str:
-    """The fingerprint of the cell's images and labels, or "" where it is not known."""
+    """The fingerprint of the images and labels that count, or "" where it is not known."""
     record = records.get(cell.dataset_key or "")
     if record is not None:
         return record.fingerprint
     spec = cell.spec.get("dataset")
-    return str(spec.get("fingerprint", "")) if isinstance(spec, Mapping) else ""
+    if not isinstance(spec, Mapping):
+        return ""
+    fingerprint = str(spec.get("fingerprint", ""))
+    return without_leaks(fingerprint) if spec.get("exclude_leaks") else fingerprint
 
 
 def _group(
@@ -118,14 +129,14 @@ def _group(
     first = own[0] if own else None
     measured = {key for cell in cells if cell.metrics for key in cell.metrics.sdr}
     thresholds = first.thresholds if first else tuple(sorted(float(key) for key in measured))
-    detail = ""
+    details = [WITHOUT_LEAKS] if any(map(excludes_leaks, cells)) else []
     if not alone:
-        options = [f"{p}={t}" for p, t in flatten(dict(first.options)) if p] if first else []
-        detail = ", ".join([*options, f"data {content[:8]}" if content else "not prepared"])
+        details += [f"{p}={t}" for p, t in flatten(dict(first.options)) if p] if first else []
+        details.append(f"data {content[:8]}" if content else "not prepared")
     return DatasetGroup(
         name=name,
         title=first.title if first else name,
-        detail=detail,
+        detail=", ".join(details),
         unit=first.unit if first else next((c.unit for c in cells if c.unit), ""),
         thresholds=tuple(thresholds),
         records=own,

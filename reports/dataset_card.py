@@ -107,7 +107,11 @@ def _leaks(record: DatasetRecord) -> str:
     )
     more = len(record.leaks) - SHOWN_LEAKS
     rest = f", and {more} more" if more > 0 else ""
-    state = "left in at the user's word" if record.leaks_allowed else "kept out of the pretraining"
+    state = "kept out of the pretraining"
+    if record.leaks_allowed:
+        state = "left in at the user's word"
+    if record.leaks_excluded:
+        state = "the test images left out of the measurement"
     return f"{len(record.leaks)}, {state}: {shown}{rest}."
 
 

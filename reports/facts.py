@@ -169,7 +169,11 @@ def _leaks(group: DatasetGroup) -> str:
         for leak in record.leaks[:8]
     )
     more = f" and {len(record.leaks) - 8} more" if len(record.leaks) > 8 else ""
-    state = "found and left in at the user's word" if record.leaks_allowed else "found and removed"
+    state = "found and removed"
+    if record.leaks_allowed:
+        state = "found and left in at the user's word"
+    if record.leaks_excluded:
+        state = "found, whose test images are left out"
     return f"{len(record.leaks)} {state}: {pairs}{more}"
 
 

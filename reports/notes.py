@@ -66,10 +66,36 @@ def notes(table: LeaderboardTable) -> Iterator[str]:
         yield "Weights were chosen on labelled validation images, which few-shot users lack."
     if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
         yield "The pool may hold films of test images (--allow-leaks)."
+    yield from _extra(table)
+    yield from _excluded(table)
     if table.transfers() - {WHOLE}:
         yield explain(table.transfers())
     yield from _annotators(table)
     yield from _failures(table)
+
+
+def _extra(table: LeaderboardTable) -> Iterator[str]:
+    """What pretraining saw beside the dataset's own images, and what of it was dropped."""
+    seen = {cell.extra.key: cell.extra for row in table.ranked for cell in row.done if cell.extra}
+    for extra in seen.values():
+        state = "stayed (--allow-leaks)" if extra.leaks_allowed else "were dropped"
+        yield (
+            f"Pretraining also saw {extra.kept} of {extra.found} unlabelled images (--unlabelled): "
+            f"{extra.leaking} that show a test image {state}, and {extra.copies} were copies."
+        )
+
+
+def _excluded(table: LeaderboardTable) -> Iterator[str]:
+    """How many test images are left out because their film is in training or validation too."""
+    record = table.group.record
+    if record is not None and record.leaks_excluded:
+        gone = len({leak.test_id for leak in record.leaks})
+        left = record.counts["test"]
+        yield (
+            f"{gone} of {gone + left} test images were left out because their film is in the "
+            "training or validation set too (--exclude-leaks); no published number is of the "
+            f"{left} that are left."
+        )
 
 
 def _annotators(table: LeaderboardTable) -> Iterator[str]:

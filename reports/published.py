@@ -115,7 +115,14 @@ def published_for(dataset: str, shots: int) -> tuple[PublishedResult, ...]:
 
 
 def published_beside(table: LeaderboardTable) -> tuple[PublishedResult, ...]:
-    """The published numbers of a table's dataset; none for a folder that bears the same name."""
+    """The published numbers of a table's dataset.
+
+    There are none for a folder that bears the same name, nor for a test set from which leaking
+    images were taken.
+    """
+    record = table.group.record
+    if record is not None and record.leaks_excluded:
+        return ()
     name = table.group.name
     plugins = {_plugin_name(cell.spec) for cell in table.group.cells}
     return published_for(name, table.shots) if plugins == {name} else ()

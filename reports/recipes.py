@@ -109,6 +109,12 @@ def shares_pretraining(cell: CellRecord) -> bool:
     return seed is not None and seed != cell.labels.seed
 
 
+def excludes_leaks(cell: CellRecord) -> bool:
+    """Whether test images whose film is also in training or validation were left out."""
+    dataset = cell.spec.get("dataset")
+    return isinstance(dataset, Mapping) and bool(dataset.get("exclude_leaks"))
+
+
 def conditions_of(cell: CellRecord) -> str:
     """What a cell must share with its control for a gain to mean something, as JSON."""
     names = ("backbone", "dataset", "protocol")

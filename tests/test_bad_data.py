@@ -48,9 +48,8 @@ def truncated(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
 
 
-def sixteen_bit(folder: Path) -> None:
-    pixels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
-    Image.fromarray(pixels).save(first_image(folder))
+def another_size(folder: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(first_image(folder))
 
 
 def colour(folder: Path) -> None:
@@ -80,7 +79,7 @@ def outside(folder: Path) -> None:
     [
         (missing, ["subject-00000.png"]),
         (truncated, ["subject-00000.png"]),
-        (sixteen_bit, ["subject-00000.png", "16"]),
+        (another_size, ["subject-00000.png", "8 x 8 px"]),
         (colour, ["subject-00000.png", "colour"]),
         (word, ["landmarks.csv", "4", "twelve"]),
         (outside, ["landmarks.csv", "5", "640"]),

@@ -13,7 +13,7 @@ from benchmark.datasets.phantom import (
     PhantomOptions,
 )
 from benchmark.images import read_radiograph, scale_to
-from benchmark.leaks import LEAK_CORRELATION, find_leaks, pixel_digest, thumbnail
+from benchmark.leaks import LEAK_CORRELATION, find_copies, find_leaks, pixel_digest, thumbnail
 
 
 def film(seed: int, size: tuple[int, int] = (160, 200)) -> np.ndarray:
@@ -114,6 +114,17 @@ def test_a_pool_larger_than_one_chunk_is_compared_in_full(monkeypatch: pytest.Mo
     pool = thumbnails([film(n) for n in range(8)])
     leaks = find_leaks(names, pool, ["t4", "t7"], pool[[4, 7]])
     assert {(leak.pool_id, leak.test_id) for leak in leaks} == {("4", "t4"), ("7", "t7")}
+
+
+def test_copies_within_a_set_are_pairs_in_its_order_each_once() -> None:
+    films = [film(seed) for seed in range(5)]
+    films.insert(1, noisy(films[3]))
+    films.append(255 - films[0])
+    names = [f"film{n}" for n in range(len(films))]
+    pairs = [(leak.pool_id, leak.test_id) for leak in find_copies(names, thumbnails(films))]
+    assert sorted(pairs) == [("film0", "film6"), ("film1", "film4")]
+    assert find_copies(names[:1], thumbnails(films[:1])) == []
+    assert find_copies([], thumbnails(films[:1])[:0]) == []
 
 
 def test_the_correlation_forgets_brightness_and_contrast() -> None:

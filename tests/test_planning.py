@@ -86,6 +86,25 @@ def test_the_key_holds_what_changes_the_result_and_nothing_else() -> None:
     assert keys(plan(datasets=other)).isdisjoint(base)
 
 
+def test_cells_without_leaking_tests_are_others_and_so_are_their_pretrainings() -> None:
+    base, without = plan(), plan(exclude_leaks=True)
+    for method in ("simclr", "scratch"):
+        assert keys(base, method).isdisjoint(keys(without, method))
+    assert pretrainings(base).isdisjoint(pretrainings(without))
+    # Elsewhere they differ in nothing, and keys from before there was the choice are kept.
+    for cell in base.cells:
+        assert "exclude_leaks" not in cell.spec.dataset.identity()
+        assert "exclude_leaks" not in cell.spec.model_dump(mode="json")["dataset"]
+    dumped = without.cells[0].spec.model_dump(mode="json")
+    assert dumped["dataset"].pop("exclude_leaks") is True
+    assert dumped["dataset"] == base.cells[0].spec.dataset.model_dump(mode="json")
+
+
+def test_leaks_cannot_be_both_allowed_and_excluded() -> None:
+    with pytest.raises(UsageError, match="give one of the two"):
+        plan(allow_leaks=True, exclude_leaks=True)
+
+
 def test_the_protocol_does_not_change_the_pretraining_and_its_budget_not_the_control() -> None:
     base = plan()
     assert pretrainings(plan("protocol.steps=7")) == pretrainings(base)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.errors import DataError
 from benchmark.grid import DatasetSpec
 from benchmark.planning import make_plan
 from benchmark.preparation import prepare
@@ -37,13 +38,16 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def prepared(folder: Path, output: Path, *, allow_leaks: bool = False) -> PreparedDataset:
+def prepared(
+    folder: Path, output: Path, *, allow_leaks: bool = False, exclude_leaks: bool = False
+) -> PreparedDataset:
     values = {
         "datasets": "folder",
         "data_roots": [str(folder)],
         "methods": "scratch",
         "shots": "2",
         "allow_leaks": allow_leaks,
+        "exclude_leaks": exclude_leaks,
     }
     plan = make_plan(run_config(values, None, ["protocol.image_size=80"]))
     spec: DatasetSpec = plan.cells[0].spec.dataset
@@ -71,6 +75,42 @@ def test_leaks_stay_only_on_request_and_are_marked(folder: Path, tmp_path: Path)
     assert data.in_pool.sum() == 5
     assert data.record.leaks_allowed
     assert len(data.record.leaks) == 1
+
+
+def test_without_leaking_tests_the_film_is_trained_on_and_not_measured(
+    folder: Path, tmp_path: Path
+) -> None:
+    data, whole = prepared(folder, tmp_path, exclude_leaks=True), prepared(folder, tmp_path)
+    (leak,) = data.record.leaks
+    assert data.record.leaks_excluded
+    assert set(whole.ids) - set(data.ids) == {leak.test_id}
+    assert data.in_pool[data.ids.index(leak.pool_id)]
+    assert data.record.counts == {"train": 5, "val": 0, "test": 2, "pool": 5}
+    assert leak.test_id not in Store(tmp_path).previews(data.record.key)
+    for row, name in enumerate(data.ids):
+        before = whole.ids.index(name)
+        assert (data.pixels[row] == whole.pixels[before]).all()
+        assert (data.points[row] == whole.points[before]).all()
+        assert data.frames[row] == whole.frames[before]
+
+
+def test_without_leaking_tests_it_is_another_dataset(folder: Path, tmp_path: Path) -> None:
+    data, whole = prepared(folder, tmp_path, exclude_leaks=True), prepared(folder, tmp_path)
+    assert data.record.key != whole.record.key
+    assert data.record.fingerprint != whole.record.fingerprint
+
+
+def test_a_test_set_of_nothing_but_leaks_is_refused_in_a_sentence(
+    folder: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "mine"
+    shutil.copytree(folder, copy)
+    rows = (copy / "landmarks.csv").read_text().splitlines()
+    leaking = next(copy.glob("*.jpg")).name
+    kept = [row for row in rows if not row.endswith(",test") or leaking in row]
+    (copy / "landmarks.csv").write_text("\n".join(kept) + "\n")
+    with pytest.raises(DataError, match="all 1 test images show films of the training"):
+        prepared(copy, tmp_path / "store", exclude_leaks=True)
 
 
 def test_points_move_with_the_pixels_into_a_padded_canvas(folder: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from benchmark.errors import StoreUnwritableError
 from benchmark.failures import failure_elsewhere, failure_sign, record_failure
 from benchmark.schema import Failure
 from benchmark.store import Store
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, READING, Task
 
 MOST_ATTEMPTS = 3
 """Of a task whose worker the machine kills; the last attempt has the machine to itself."""
@@ -184,7 +184,7 @@ class Agenda:
             self._display.told(f"{task.title}: {failure.sentence}; trying again")
             self.put_back(task.next_attempt())
             return
-        if bad_input and task.kind == "prepare":
+        if bad_input and task.kind in READING:
             self.outcome.bad_input.append(failure)
         self.outcome.failed.append((task, failure))
         try:

@@ -25,7 +25,7 @@ from benchmark.errors import StoreError, UsageError
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, READING, Task
 from benchmark.worker import Order
 
 POLL_SECONDS = 0.2
@@ -96,7 +96,7 @@ class RayEngine:
                 they interrupt again.
         """
         self._ensure_room(tasks)
-        here = tuple(task for task in tasks if task.kind == "prepare")
+        here = tuple(task for task in tasks if task.kind in READING)
         agenda = Agenda(self.store, tasks, self.display)
         agenda.absorb(LocalEngine(self.store, self.settings.local, self.display).run(here))
         flights: list[_Flight] = []
@@ -121,7 +121,7 @@ class RayEngine:
         """Refuse what would wait for ever."""
         for task in tasks:
             asked = self.resources(task)
-            if task.kind != "prepare" and not self.cluster.room(asked):
+            if task.kind not in READING and not self.cluster.room(asked):
                 raise UsageError(
                     f"{task.title} asks for {asked.cpus} cores, {asked.gpus:g} GPUs and "
                     f"{asked.memory_gb or 0:g} GB of memory, which no node of the cluster has: "

@@ -47,6 +47,8 @@ def needs(task: Task) -> list[str]:
         spec = PretrainingSpec.model_validate(task.payload["spec"])
     if spec.dataset is not None:
         folders.append(f"datasets/{spec.dataset.key}")
+    if isinstance(spec, PretrainingSpec) and spec.extra_pool is not None:
+        folders.append(f"unlabelled/{spec.extra_pool.key}")
     return folders
 
 

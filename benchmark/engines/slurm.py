@@ -24,7 +24,7 @@ from benchmark.environment import cores, git_revision
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
-from benchmark.tasks import Task
+from benchmark.tasks import READING, Task
 from benchmark.worker import Order
 
 # Slurm refuses longer arrays unless it is told otherwise (MaxArraySize).
@@ -166,7 +166,7 @@ class SlurmEngine:
     def resources(self, task: Task) -> Resources:
         """What a task is given, with nothing left open but memory and time."""
         asked = resources_of(self.settings.resources, task.method)
-        no_gpu = self.settings.local.device == "cpu" or task.kind == "prepare"
+        no_gpu = self.settings.local.device == "cpu" or task.kind in READING
         devices = self.settings.local.devices
         gpus = 0.0 if no_gpu else float(devices) if asked.gpus is None else asked.gpus
         return asked.model_copy(update={"cpus": asked.cpus or devices, "gpus": gpus})

@@ -57,6 +57,7 @@ class ImageEntry:
     patient: str | None = None
     split: Split | None = None
     size: tuple[int, int] | None = None
+    spacing: tuple[float, float] | None = None
     drawn: dict[str, _Drawn] = field(default_factory=dict)
 
 
@@ -96,6 +97,7 @@ class LabelCollector:
         patient: str | None = None,
         split: Split | None = None,
         size: tuple[int, int] | None = None,
+        spacing: tuple[float, float] | None = None,
     ) -> ImageEntry:
         """The entry of an image, made where it is new.
 
@@ -106,6 +108,7 @@ class LabelCollector:
             patient: None where this format, or this file, does not say.
             split: None where it does not say.
             size: Declared width and height in px, or None.
+            spacing: Declared mm per px along x and along y, or None.
 
         Raises:
             DataError: The name cannot be, or the labels of the image disagree with earlier ones.
@@ -119,13 +122,14 @@ class LabelCollector:
             )
         known = self._images.get(name)
         if known is None:
-            entry = ImageEntry(name, path, sys.intern(place), patient, split, size)
+            entry = ImageEntry(name, path, sys.intern(place), patient, split, size, spacing)
             self._images[name] = entry
             return entry
         for what, here, before in (
             ("split", split, known.split),
             ("patient", patient, known.patient),
             ("size", size, known.size),
+            ("spacing", spacing, known.spacing),
         ):
             if here is not None and before is not None and here != before:
                 raise DataError(
@@ -134,6 +138,7 @@ class LabelCollector:
                 )
         known.patient = patient if known.patient is None else known.patient
         known.split, known.size = known.split or split, known.size or size
+        known.spacing = known.spacing or spacing
         return known
 
     def open(self, entry: ImageEntry, annotator: str, path: Path, place: str) -> None:
@@ -258,6 +263,7 @@ def _finished(entry: ImageEntry, names: tuple[str, ...]) -> LabelledImage:
         patient=entry.patient or "",
         split=entry.split,
         size=entry.size,
+        spacing=entry.spacing,
     )
 
 

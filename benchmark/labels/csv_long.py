@@ -7,20 +7,27 @@ from pathlib import Path
 
 from benchmark.errors import DataError
 from benchmark.labels.collecting import LabelCollector
-from benchmark.labels.csv_table import IMAGE_COLUMNS, CsvTable, header_of, image_column
+from benchmark.labels.csv_table import (
+    IMAGE_COLUMNS,
+    SPACING_COLUMNS,
+    CsvTable,
+    header_of,
+    image_column,
+)
 from benchmark.labels.label_set import VISIBLE, Frames
 
 _REQUIRED = ("landmark", "x", "y")
-_OPTIONAL = ("split", "patient", "annotator", "visibility")
+_OPTIONAL = ("split", "patient", "annotator", "visibility", *SPACING_COLUMNS)
 
 
 def read(path: Path, collector: LabelCollector, annotator: str, frames: Frames | None) -> None:
-    """Read ``image, landmark, x, y`` and, where there, split, patient, annotator, visibility.
+    """Read ``image, landmark, x, y`` and, where there, what `_OPTIONAL` lists.
 
     Columns may stand in any order and in capitals, apart by comma, semicolon or tab; further
     columns are ignored. The image may also be called ``filename`` or ``file``. Empty (or ``nan``)
     x and y say that the landmark is missing; visibility is 0 (missing), 1 (occluded) or 2
-    (visible). Coordinates are px, whole ones being centres of pixels.
+    (visible). Coordinates are px, whole ones being centres of pixels; spacing (or spacing_x and
+    spacing_y) is mm per px.
 
     Raises:
         DataError: A column is missing, a cell is empty or no number, a landmark stands twice, or
@@ -36,7 +43,10 @@ def read(path: Path, collector: LabelCollector, annotator: str, frames: Frames |
                 raise DataError(f"{path}, {place}: the cell '{name}' is empty; fill it in.")
         split = table.split(row["split"], line) if "split" in row else None
         patient = row.get("patient")
-        entry = collector.image(row["image"], path, place, split=split, patient=patient)
+        spacing = table.spacing(row, line)
+        entry = collector.image(
+            row["image"], path, place, split=split, patient=patient, spacing=spacing
+        )
         who = row.get("annotator", annotator)
         collector.open(entry, who, path, "")
         position = table.position(row["x"], row["y"], line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.errors import DataError
@@ -11,9 +11,13 @@ from benchmark.labels.collecting import split_named
 from benchmark.labels.files import as_number, excerpt, number, read_lines
 from benchmark.labels.label_set import MISSING, VISIBLE
 from benchmark.records import SPLITS, Split
+from benchmark.spacing import parse_spacing
 
 IMAGE_COLUMNS = ("image", "filename", "file_name", "file", "image_name", "image_id", "id")
 """What the column with the name of the image may be called, the first one first."""
+
+SPACING_COLUMNS = ("spacing", "spacing_x", "spacing_y")
+"""Columns that say mm per px: one for both axes (0.1 or 0.1x0.12), or one for each."""
 
 EMPTY = frozenset({"", "nan"})
 """What a cell says, in lower case, where a landmark is missing."""
@@ -146,6 +150,23 @@ class CsvTable:
                 f"{value:g}; write 0, or give its position."
             )
         return int(value)
+
+    def spacing(self, cells: Mapping[str, str], line: int) -> tuple[float, float] | None:
+        """The spacing that a row says, in the columns `SPACING_COLUMNS`, or None.
+
+        Raises:
+            DataError: It is no spacing, or only that along one axis.
+        """
+        both = [cells.get(name, "") for name in SPACING_COLUMNS[1:]]
+        texts = [cells.get(SPACING_COLUMNS[0], ""), *(["x".join(both)] if any(both) else [])]
+        stated = [text for text in texts if text.lower() not in EMPTY]
+        if not stated:
+            return None
+        text = stated[0] if self.delimiter == "," else stated[0].replace(",", ".")
+        try:
+            return parse_spacing(text)
+        except ValueError as error:
+            raise DataError(f"{self.path}, line {line}: {error}.") from error
 
     def split(self, text: str, line: int) -> Split:
         """The split that a cell says.

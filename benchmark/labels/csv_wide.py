@@ -10,11 +10,11 @@ from pathlib import Path
 
 from benchmark.errors import DataError
 from benchmark.labels.collecting import LabelCollector
-from benchmark.labels.csv_table import CsvTable, header_of, image_column
+from benchmark.labels.csv_table import SPACING_COLUMNS, CsvTable, header_of, image_column
 from benchmark.labels.files import as_number, excerpt
 from benchmark.labels.label_set import VISIBLE, Frames
 
-_OPTIONAL = ("split", "patient", "annotator")
+_OPTIONAL = ("split", "patient", "annotator", *SPACING_COLUMNS)
 _SEPARATOR = r"[\s_.:/-]+"
 _AXIS = r"(?P<axis>[xyv])"
 _FORMS = {
@@ -42,7 +42,7 @@ def read(path: Path, collector: LabelCollector, annotator: str, frames: Frames |
     The axis may stand behind the name or before it, apart by an underscore, a point, a space, a
     hyphen, a colon or a slash (``NAME.x``, ``x_NAME``), or without anything before or behind a
     number (``x1``, ``1x``). A column ``NAME_v`` is the visibility (0, 1, 2), and columns split,
-    patient and annotator are read as in the long table. Without a column called image (or
+    patient, annotator and spacing are read as in the long table. Without a column called image (or
     filename, file, id) the first one is it.
 
     A table without header, whose first cell is the image and whose others are x1, y1, x2, y2, ...
@@ -88,7 +88,10 @@ def _row(
         raise DataError(f"{path}, {place}: the cell 'annotator' is empty; fill it in.")
     who = optional.get("annotator", annotator)
     patient = optional.get("patient")
-    entry = collector.image(cells[layout.image], path, place, split=split, patient=patient)
+    spacing = table.spacing(optional, line)
+    entry = collector.image(
+        cells[layout.image], path, place, split=split, patient=patient, spacing=spacing
+    )
     collector.open(entry, who, path, place)
     for name, columns in layout.landmarks.items():
         position = table.position(cells[columns["x"]], cells[columns["y"]], line)
@@ -159,7 +162,10 @@ def _form(table: CsvTable) -> str:
 def _paired(header: Sequence[str], form: str) -> _Landmarks:
     landmarks: dict[str, dict[str, int]] = {}
     for position, cell in enumerate(header):
-        match = _FORMS[form].fullmatch(cell.strip()) if len(cell) <= _LONGEST_HEADING else None
+        heading = cell.strip()
+        if len(heading) > _LONGEST_HEADING or heading.lower() in SPACING_COLUMNS:
+            continue
+        match = _FORMS[form].fullmatch(heading)
         if match:
             name = match["name"] or match["digits"]
             landmarks.setdefault(name, {})[match["axis"].lower()] = position

@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.errors import DataError
 from benchmark.labels.files import where
 from benchmark.records import Split
+from benchmark.refusals import refuse
 
 MISSING, OCCLUDED, VISIBLE = 0, 1, 2
 """The visibility of a landmark, with the numbers of COCO."""
@@ -23,13 +24,14 @@ class ImageFrame:
     Attributes:
         width: In px.
         height: In px.
-        spacing: mm per px along x and along y, as the tool saw them in which the points were set.
+        spacing: mm per px along x and along y, as the tool saw them in which the points were set;
+            None where that cannot be known.
         origin: Where that tool had the centre of the first pixel, in mm (x and y of LPS).
     """
 
     width: int
     height: int
-    spacing: tuple[float, float] = (1.0, 1.0)
+    spacing: tuple[float, float] | None = (1.0, 1.0)
     origin: tuple[float, float] = (0.0, 0.0)
 
 
@@ -72,6 +74,7 @@ class LabelledImage:
         patient: Empty where the labels do not say.
         split: None where the labels do not say.
         size: Width and height in px that the labels declare, or None.
+        spacing: mm per px along x and along y that the labels declare, or None.
     """
 
     name: str
@@ -81,6 +84,7 @@ class LabelledImage:
     patient: str = ""
     split: Split | None = None
     size: tuple[int, int] | None = None
+    spacing: tuple[float, float] | None = None
 
     @property
     def where(self) -> str:
@@ -97,11 +101,12 @@ class LabelledImage:
             DataError: The labels declare another size.
         """
         if self.size is not None and self.size != size:
-            raise DataError(
+            error = DataError(
                 f"{self.where}: the labels of {self.name} were made on {self.size[0]} x "
                 f"{self.size[1]} px, but the image has {size[0]} x {size[1]} px; bring it in the "
                 "size it was labelled in."
             )
+            refuse(error, self.name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmark.errors import DataError
 from benchmark.labels.collecting import LabelCollector
 from benchmark.labels.files import excerpt
 from benchmark.labels.json_files import Node, read_json
@@ -36,6 +37,11 @@ def read(path: Path, collector: LabelCollector, annotator: str, frames: Frames |
     entry = collector.image(name, path, "")
     collector.open(entry, annotator, path, "")
     frame = (frames(name) if frames is not None else None) or ImageFrame(1, 1)
+    if frame.spacing is None:
+        raise DataError(
+            f"{path}: with which spacing 3D Slicer showed {name} cannot be told from its file; say "
+            "it with the option label_spacing, such as label_spacing=0.139."
+        )
     sign, unit = _orientation(node), _unit(node)
     depths: list[float] = []
     for point in node["controlPoints"].items():

@@ -1,4 +1,4 @@
-"""The spacing that 3D Slicer gives to an image that is no DICOM file, to bring mm back to px."""
+"""The spacing that 3D Slicer gives to a PNG, BMP, JPEG or TIFF, to bring mm back to px."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import math
 import warnings
 from pathlib import Path
 
+from benchmark.images.reading import is_dicom
+
 _MM_PER_UNIT = {"jpeg": {1: 25.4, 2: 10.0}, "tiff": {2: 25.4, 3: 10.0}}
 """mm in the unit of a resolution, by the number of the unit in JFIF and in TIFF."""
 
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 282, 283, 296
 
 
-def spacing_in_slicer(path: Path) -> tuple[float, float]:
+_UNKNOWN = (".dcm", ".dicom", ".mha", ".nrrd")
+"""Endings of files whose spacing and origin in Slicer depend on tags that other readers weigh."""
+
+
+def spacing_in_slicer(path: Path) -> tuple[float, float] | None:
     """mm per px along x and along y, as 3D Slicer shows a PNG, BMP, JPEG or TIFF.
 
     Slicer reads them through ITK, whose readers (itkJPEGImageIO, itkTIFFImageIO) turn a stated
@@ -21,9 +27,14 @@ def spacing_in_slicer(path: Path) -> tuple[float, float]:
 
     Args:
         path: The image. One that cannot be read has 1 mm: reading it gives the sentence.
+
+    Returns:
+        None for DICOM, MHA and NRRD, where it cannot be told.
     """
     from PIL import Image
 
+    if path.suffix.lower() in _UNKNOWN or is_dicom(path):
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark.datasets.folder import Folder, FolderOptions, parse_spacing
+from benchmark.datasets.folder import Folder
+from benchmark.datasets.folder_options import FolderOptions
 from benchmark.datasets.folder_splits import draw_split
 from benchmark.errors import DataError, UsageError
+from benchmark.spacing import parse_spacing
 
 pytestmark = pytest.mark.usefixtures("private_cache")
 
@@ -258,8 +260,10 @@ def test_an_image_without_any_landmark_is_refused(build_folder: Build) -> None:
 def test_a_missing_or_empty_table_is_refused(build_folder: Build) -> None:
     root = build_folder()
     (root / "landmarks.csv").rename(root / "points.csv")
-    assert "(there is points.csv)" in refusal(root)
-    assert Folder(FolderOptions(labels="points.csv"), root=root).index().samples
+    assert "landmarks.csv: the labels are missing" in refusal(root, labels="landmarks.csv")
+    assert Folder(root=root).index().samples
+    (root / "points.csv").unlink()
+    assert "no labels were found; put a landmarks.csv there" in refusal(root)
     (root / "landmarks.csv").write_text("")
     assert "the table is empty" in refusal(root)
     (root / "landmarks.csv").write_text("image,landmark,x,y\n")

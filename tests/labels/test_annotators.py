@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmark.annotators import annotator_distances, describe_pair, mean_distance
-from benchmark.datasets.folder import Folder, FolderOptions
+from benchmark.datasets.folder import Folder
+from benchmark.datasets.folder_options import FolderOptions
 from benchmark.errors import DataError, UsageError
 from benchmark.labels.ground_truth import ground_truth, inter_annotator_distances
 from benchmark.labels.label_set import LabelSet

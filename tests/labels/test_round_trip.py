@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.datasets.folder import Folder, FolderOptions
+from benchmark.datasets.folder import Folder
+from benchmark.datasets.folder_options import FolderOptions
 from benchmark.labels.detection import FORMATS, detect_format
 from benchmark.labels.label_set import ImageFrame
 from benchmark.labels.reading import read_labels

@@ -1,4 +1,4 @@
-"""Reading radiographs: what is read, what is refused in one sentence, and how pixels are scaled."""
+"""PNG, JPEG, BMP, TIFF and PGM: what is read, and what is refused in one sentence."""
 
 import contextlib
 import struct
@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmark.errors import DataError, StoreError
-from benchmark.images import MAX_PIXELS, image_size, read_radiograph, scale_to, write_preview
+from benchmark.errors import DataError
+from benchmark.images import MAX_PIXELS, MAX_SIDE, Window, image_size, read_radiograph
 
 RAMP = np.linspace(0, 255, 30 * 20).astype(np.uint8).reshape(20, 30)
 
@@ -96,12 +96,41 @@ def test_transparent_parts_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
-def test_sixteen_bits_are_refused_with_the_mend(tmp_path: Path, ending: str) -> None:
+def test_sixteen_bits_are_windowed_in_one_way_whatever_the_format(
+    tmp_path: Path, ending: str
+) -> None:
     path = tmp_path / f"film.{ending}"
     Image.fromarray(RAMP.astype(np.uint16) * 257).save(path)
-    sentence = both(path)
-    assert "convert it to 8 bit with a window of your choice" in sentence
-    assert ending == "pgm" or "16 bits" in sentence
+    np.testing.assert_array_equal(read_radiograph(path, Window.parse("full")), RAMP)
+    np.testing.assert_array_equal(
+        read_radiograph(path, Window.parse("2570..51400")),
+        np.floor(np.clip((RAMP.astype(float) - 10) * 255 / 190, 0, 255) + 0.5),
+    )
+    # 3 of 600 pixels are no brighter than the third one, and 597 than the 597th.
+    low, high = (float(np.sort(RAMP.ravel())[row]) for row in (2, 596))
+    expected = np.floor(np.clip((RAMP - low) * 255 / (high - low), 0, 255) + 0.5)
+    np.testing.assert_array_equal(read_radiograph(path), expected)
+    assert image_size(path) == (30, 20)
+
+
+def test_eight_bits_are_never_windowed(tmp_path: Path) -> None:
+    Image.fromarray(RAMP).save(tmp_path / "film.png")
+    for text in ("auto", "full", "50..60", "20%..40%"):
+        np.testing.assert_array_equal(
+            read_radiograph(tmp_path / "film.png", Window.parse(text)), RAMP
+        )
+
+
+def test_a_deep_tiff_in_which_white_is_zero_is_turned_right(tmp_path: Path) -> None:
+    path = tmp_path / "film.tif"
+    Image.fromarray(RAMP.astype(np.uint16) * 257).save(path, tiffinfo={262: 0})
+    np.testing.assert_array_equal(read_radiograph(path, Window.parse("full")), 255 - RAMP)
+
+
+def test_a_file_with_several_images_is_refused(tmp_path: Path) -> None:
+    image = Image.fromarray(RAMP)
+    image.save(tmp_path / "film.tif", save_all=True, append_images=[image, image])
+    assert "holds 3 images" in both(tmp_path / "film.tif")
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
@@ -124,7 +153,7 @@ def png(width: int, height: int, depth: int, colour: int, data: bytes) -> bytes:
 def test_sixteen_bit_colour_is_not_cut_to_eight_in_silence(tmp_path: Path) -> None:
     path = tmp_path / "film.png"
     path.write_bytes(png(2, 1, 16, 2, b"\0" + b"\x12\x34" * 6))
-    assert "16 bits" in both(path)
+    assert "in colour of 16 bits" in both(path)
 
 
 def test_an_absurd_size_is_refused_before_anything_is_decoded(tmp_path: Path) -> None:
@@ -132,6 +161,12 @@ def test_an_absurd_size_is_refused_before_anything_is_decoded(tmp_path: Path) ->
         path = tmp_path / f"{side}.png"
         path.write_bytes(png(side, side, 8, 0, b""))
         assert f"more than {MAX_PIXELS // 10**6} million pixels" in both(path)
+
+
+def test_an_absurdly_long_strip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    path.write_bytes(png(MAX_SIDE + 1, 3, 8, 0, b""))
+    assert "too long" in both(path)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
@@ -154,7 +189,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, ending: str) -> None:
         (b"", "the file is empty"),
         (b"\x89PNG\r\n", "truncated or damaged"),
         (b"\xff\xd8", "truncated or damaged"),
-        (b"\0" * 128 + b"DICM" + b"\0" * 99, "not an image of a kind that is read"),
+        (b"\0" * 128 + b"DICM" + b"\0" * 99, "holds no image"),
         (b"image,landmark,x,y\n", "not an image of a kind that is read"),
     ],
 )
@@ -184,42 +219,3 @@ def test_no_bytes_bring_anything_but_the_one_error(
     path.write_bytes(magic + tail)
     with contextlib.suppress(DataError):
         read_radiograph(path)
-
-
-@given(st.floats(20, 100), st.floats(20, 70), st.integers(40, 200), st.integers(40, 200))
-def test_scaling_moves_a_blob_as_the_formula_says(x: float, y: float, w: int, h: int) -> None:
-    rows, columns = np.mgrid[:90, :120]
-    blob = 250 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 4.0**2))
-    small = scale_to(blob.round().astype(np.uint8), (w, h)).astype(float)
-    assert small.shape == (h, w)
-    rows, columns = np.mgrid[:h, :w]
-    centre = (small * columns).sum() / small.sum(), (small * rows).sum() / small.sum()
-    assert centre[0] == pytest.approx((x + 0.5) * w / 120 - 0.5, abs=0.1)
-    assert centre[1] == pytest.approx((y + 0.5) * h / 90 - 0.5, abs=0.1)
-
-
-def test_scaling_down_is_antialiased() -> None:
-    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (64, 32))
-    assert np.ptp(scale_to(stripes, (8, 8))[:, 1:-1].astype(int)) <= 10
-
-
-def test_scaling_to_the_same_size_copies() -> None:
-    scaled = scale_to(RAMP, (30, 20))
-    np.testing.assert_array_equal(scaled, RAMP)
-    assert not np.shares_memory(scaled, RAMP)
-
-
-@pytest.mark.parametrize("name", ["small.jpg", "small.png"])
-def test_a_preview_is_never_longer_than_asked_nor_than_the_original(
-    tmp_path: Path, name: str
-) -> None:
-    write_preview(RAMP, tmp_path / name, longest=15)
-    assert image_size(tmp_path / name) == (15, 10)
-    write_preview(RAMP, tmp_path / name, longest=99)
-    assert image_size(tmp_path / name) == (30, 20)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_a_preview_that_cannot_be_written_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be written"):
-        write_preview(RAMP, tmp_path / "nowhere" / "small.jpg", longest=15)
