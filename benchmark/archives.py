@@ -24,11 +24,12 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from benchmark.errors import DataError, UsageError
+from benchmark.files import file_sha256
 from benchmark.merging import SINGLE, merge, print_merged
 from benchmark.overview import existing_store
 from benchmark.publishing import remove, temporary_name, unwritable, whole_file
 from benchmark.schema import Record
-from benchmark.store import RECORDS, Store, file_sha256
+from benchmark.store import RECORDS, Store
 
 FORMAT = 1
 MANIFEST = "manifest.json"

@@ -20,9 +20,11 @@ from benchmark.backbones.base import Detector
 from benchmark.devices import resolve_precision
 from benchmark.energy import EnergyMeter
 from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
+from benchmark.files import file_sha256, write_record
 from benchmark.finetune import finetune, load_shots, predict
 from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
+from benchmark.history import History
 from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
 from benchmark.operations import multiply_adds
 from benchmark.parallel import leads
@@ -33,8 +35,7 @@ from benchmark.registry import registry
 from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor
 from benchmark.seeding import stream_seed
 from benchmark.splits import draw
-from benchmark.store import Store, file_sha256, write_record
-from benchmark.training import History
+from benchmark.store import Store
 from benchmark.transfer import Transfer
 from benchmark.weights import initial_backbone, load_parts
 

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 
 from benchmark.cli_data import Plugins, audit, prepare
+from benchmark.cli_plugins import check, info, list_plugins, new
+from benchmark.cli_stores import DEFAULT_OUTPUT, Output, export_store, import_store, merge
 from benchmark.errors import BenchmarkError
 
 app = typer.Typer(
@@ -21,11 +23,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DEFAULT_OUTPUT = Path("runs")
-
-Output = Annotated[
-    Path, typer.Option("--output", "-o", help="Folder in which finished work lies (the store).")
-]
 Margin = Annotated[
     float | None,
     typer.Option(
@@ -236,97 +233,13 @@ def report(output: Output = DEFAULT_OUTPUT, plugin: Plugins = None, margin: Marg
         console.print(path, soft_wrap=True)
 
 
-@app.command("list")
-def list_plugins(
-    kind: Annotated[
-        str, typer.Argument(help="methods, datasets, reports, presets; all if left out.")
-    ] = "all",
-    plugin: Plugins = None,
-) -> None:
-    """List methods, datasets, reports and presets; a broken plugin is listed with its error."""
-    from benchmark.overview import print_plugins
-    from benchmark.registry import add_plugin_files
-
-    add_plugin_files(plugin or ())
-    print_plugins(kind, _console())
-
-
-@app.command()
-def info(
-    name: Annotated[str, typer.Argument(help="A method, a dataset, a report or a preset.")],
-    plugin: Plugins = None,
-) -> None:
-    """Describe one plugin or preset: what it does, its source, its options."""
-    from benchmark.overview import print_info
-    from benchmark.registry import add_plugin_files
-
-    add_plugin_files(plugin or ())
-    print_info(name, _console())
-
-
 app.command()(prepare)
 app.command()(audit)
-
-
-@app.command()
-def check(
-    target: Annotated[
-        str, typer.Argument(help="A method, as name or name[option=value], or a Python file.")
-    ],
-    plugin: Plugins = None,
-) -> None:
-    """Check that a method keeps its promises: parts, loss, seeds, resuming, reach, options."""
-    from benchmark.checking import check as run_checks
-
-    raise typer.Exit(run_checks(target, plugin or (), _console()))
-
-
-@app.command()
-def new(
-    kind: Annotated[str, typer.Argument(help="What to begin: method.")],
-    name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits, hyphens.")],
-    folder: Annotated[Path, typer.Option(help="Where to write the files.")] = Path(),
-) -> None:
-    """Write a plugin that runs as it is, with its test beside it."""
-    from benchmark.scaffold import begin
-
-    begin(kind, name, folder, _console())
-
-
-@app.command()
-def merge(
-    others: Annotated[list[Path], typer.Argument(help="Stores whose work is taken over.")],
-    output: Output = DEFAULT_OUTPUT,
-) -> None:
-    """Take over what other stores have finished; checksums are compared, and nothing replaced."""
-    from benchmark.merging import merge_stores
-
-    merge_stores(output, others, _console())
-
-
-@app.command("export")
-def export_store(
-    archive: Annotated[Path, typer.Argument(help="File to write: .tar or .tar.gz.")],
-    output: Output = DEFAULT_OUTPUT,
-) -> None:
-    """Write the finished work of the store into one file, for another machine."""
-    from benchmark.archives import export_archive
-
-    export_archive(output, archive, _console())
-
-
-@app.command("import")
-def import_store(
-    archive: Annotated[Path, typer.Argument(help="A file that `export` has written.")],
-    output: Output = DEFAULT_OUTPUT,
-    most: Annotated[
-        float, typer.Option("--max-gb", help="Refuse archives that hold more than this.")
-    ] = 100.0,
-) -> None:
-    """Take over finished work from a file; names, sizes and checksums are checked first."""
-    from benchmark.archives import import_archive
-
-    import_archive(output, archive, most, _console())
+app.command("list")(list_plugins)
+for command in (info, check, new, merge):
+    app.command()(command)
+app.command("export")(export_store)
+app.command("import")(import_store)
 
 
 @app.command()

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.files import write_file
 from benchmark.images import scale_to
 from benchmark.plugins import LandmarkDataset
 from benchmark.records import DatasetIndex, Sample
 from benchmark.spacing import spacing_text
 from benchmark.splits import draw
-from benchmark.store import write_file
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -22,12 +22,12 @@ from benchmark.descriptions import (
     read_description,
 )
 from benchmark.errors import DataError, UsageError
+from benchmark.files import write_text
 from benchmark.labels.detection import FORMATS
 from benchmark.plugin_specs import PluginSpec
 from benchmark.plugins import LandmarkDataset
 from benchmark.records import DatasetIndex
 from benchmark.registry import registry
-from benchmark.store import write_text
 from benchmark.suggestions import did_you_mean
 
 PLUGIN = "folder"

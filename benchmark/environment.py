@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.files import key_of
 from benchmark.schema import EnvironmentRecord
-from benchmark.store import key_of
 
 if TYPE_CHECKING:
     import torch

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import DataError
+from benchmark.files import file_sha256, write_record
 from benchmark.fingerprint import DigestCache, file_digest
 from benchmark.frames import fit
 from benchmark.grid import DatasetSpec, ExtraImages, ExtraPoolSpec
@@ -24,7 +25,7 @@ from benchmark.preparation import THUMBNAILS, placed
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.progress import Listener, Progress, silent
 from benchmark.schema import ExtraPool, Leak
-from benchmark.store import Store, file_sha256, write_record
+from benchmark.store import Store
 
 IMAGES = "images.npy"
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmark.errors import StoreError
+from benchmark.files import write_record, write_text
 from benchmark.grid import PretrainingSpec
 from benchmark.schema import CellLabels, CellRecord, Failure, PretrainingRecord
-from benchmark.store import Store, write_record, write_text
+from benchmark.store import Store
 from benchmark.tasks import FOLDER, READING, Task
 
 

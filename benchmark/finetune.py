@@ -17,6 +17,7 @@ from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
 from benchmark.config import CHECKPOINT_SECONDS, ProtocolConfig
 from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
+from benchmark.history import History
 from benchmark.losses import heatmap_loss
 from benchmark.micro_batches import Division, mixes_images
 from benchmark.optimiser import Schedule
@@ -25,7 +26,7 @@ from benchmark.prepared import PreparedDataset
 from benchmark.progress import Listener, Progress, silent
 from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
-from benchmark.training import History, optimise
+from benchmark.training import optimise
 from benchmark.unlabelled import as_unit_range
 
 EVALUATION_BATCH = 16

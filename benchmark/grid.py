@@ -17,9 +17,9 @@ from pydantic import (
 
 from benchmark.config import PretrainingConfig, ProtocolConfig
 from benchmark.errors import DataError
+from benchmark.files import key_of
 from benchmark.fingerprint import content_digest
 from benchmark.plugins import Plugin, PluginOptions
-from benchmark.store import key_of
 from benchmark.transfer import TransferName
 
 PREPARATION_VERSION = 1

@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmark.errors import StoreError, UsageError
+from benchmark.files import file_sha256
 from benchmark.publishing import write_whole
 from benchmark.schema import CellRecord, DatasetRecord, ExtraPool, PretrainingRecord
-from benchmark.store import RECORDS, Store, file_sha256
+from benchmark.store import RECORDS, Store
 
 Kept = CellRecord | PretrainingRecord | DatasetRecord | ExtraPool
 # Small records whose names follow from their content or their time: taken where they are missing.

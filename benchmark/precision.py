@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from pydantic import ValidationError
 
 from benchmark.environment import cpu_name
+from benchmark.files import key_of, write_record
 from benchmark.publishing import write_new
 from benchmark.schema import Record
-from benchmark.store import Store, key_of, write_record
+from benchmark.store import Store
 
 PAYS_FROM = 1.25
 """bfloat16 costs accuracy, so that it must be worth something: this many times the speed."""

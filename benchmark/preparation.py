@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.errors import DataError
+from benchmark.files import file_sha256, write_record
 from benchmark.fingerprint import without_leaks
 from benchmark.frames import Frame, fit
 from benchmark.grid import DatasetSpec
@@ -22,7 +23,7 @@ from benchmark.progress import Listener, Progress, silent
 from benchmark.records import DatasetIndex, Sample
 from benchmark.schema import DatasetRecord, Leak, Preview
 from benchmark.splits import draw
-from benchmark.store import Store, file_sha256, write_record
+from benchmark.store import Store
 
 THUMBNAILS = "thumbnails.npy"
 PREVIEWS = 24

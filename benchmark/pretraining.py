@@ -20,6 +20,7 @@ from benchmark.energy import POWERCAP, EnergyMeter
 from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.errors import PluginError
 from benchmark.extra_images import load_extra
+from benchmark.files import file_sha256, write_record
 from benchmark.grid import PretrainingSpec
 from benchmark.operations import peak_flops
 from benchmark.parallel import leads
@@ -31,7 +32,7 @@ from benchmark.registry import registry
 from benchmark.representation import embedding_health
 from benchmark.schema import ExtraPool, PretrainingRecord
 from benchmark.seeding import stream_seed
-from benchmark.store import Store, file_sha256, write_record
+from benchmark.store import Store
 from benchmark.training import Trainer
 from benchmark.unlabelled import UnlabelledImages
 from benchmark.weights import initial_backbone, save_parts

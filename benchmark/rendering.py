@@ -8,9 +8,10 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmark.files import write_file
 from benchmark.registry import registry
 from benchmark.snapshot import Snapshot
-from benchmark.store import Store, write_file
+from benchmark.store import Store
 
 # The report behind the command `leaderboard` and the end of every run.
 TERMINAL = "terminal"

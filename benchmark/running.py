@@ -18,11 +18,12 @@ from benchmark.engines.base import Outcome
 from benchmark.engines.choosing import Choice, choose_engine
 from benchmark.errors import BenchmarkError, StoreUnwritableError
 from benchmark.estimates import Estimator
+from benchmark.files import write_record
 from benchmark.housekeeping import tidy
 from benchmark.planning import Plan, PlannedCell, make_plan
 from benchmark.rendering import print_leaderboard, write_reports
 from benchmark.schema import Failure, RunRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from benchmark.tasks import Work, outstanding
 
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130

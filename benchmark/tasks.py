@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from benchmark.config import Retry
-from benchmark.errors import StoreError
 from benchmark.estimates import Estimator, cell_fills_gpu, pretraining_fills_gpu
 from benchmark.grid import ExtraPoolSpec
+from benchmark.looking import Looker
 from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
-from benchmark.store import Store, file_sha256
+from benchmark.store import Store
 
 Kind = Literal["prepare", "unlabelled", "pretrain", "cell"]
 FOLDER: dict[Kind, str] = {
@@ -102,7 +102,7 @@ def outstanding(
         Tasks for all cells that are not done, and that have not failed for good.
     """
     estimator = Estimator.from_store(store)
-    looker = _Looker(store, mend)
+    looker = Looker(store, mend)
     tasks: dict[str, Task] = {}
     done: list[str] = []
     given_up: list[str] = []
@@ -135,7 +135,7 @@ def _is_tried_again(record: CellRecord, retry: Retry) -> bool:
 
 
 def _tasks_of(
-    cell: PlannedCell, plan: Plan, looker: _Looker, estimator: Estimator, processes: int
+    cell: PlannedCell, plan: Plan, looker: Looker, estimator: Estimator, processes: int
 ) -> list[Task]:
     """Preparation and pretraining, where the store lacks them."""
     found: list[Task] = []
@@ -220,81 +220,3 @@ def _cell_task(
             "attempts": attempts,
         },
     )
-
-
-class _Looker:
-    """Looks into the store once a key, and sets damaged folders aside."""
-
-    def __init__(self, store: Store, mend: bool) -> None:
-        self.store, self.mend = store, mend
-        self.notes: list[str] = []
-        self._seen: dict[str, bool] = {}
-
-    def cell(self, key: str) -> CellRecord | None:
-        try:
-            record = self.store.cell(key)
-        except StoreError as error:
-            self._damaged("cells", key, str(error))
-            return None
-        if record is not None and record.status == "done":
-            try:
-                self._verify("cells", key, record.files, whole=self.mend)
-            except StoreError as error:
-                self._damaged("cells", key, str(error))
-                return None
-        return record
-
-    def has_dataset(self, key: str) -> bool:
-        return self._once("datasets", key, self._dataset)
-
-    def has_extra(self, key: str) -> bool:
-        return self._once("unlabelled", key, self._extra)
-
-    def has_pretraining(self, key: str) -> bool:
-        return self._once("pretrained", key, self._pretraining)
-
-    def _once(self, kind: str, key: str, look: Callable[[str], bool]) -> bool:
-        name = f"{kind}/{key}"
-        if name not in self._seen:
-            try:
-                self._seen[name] = look(key)
-            except StoreError as error:
-                self._damaged(kind, key, str(error))
-                self._seen[name] = False
-        return self._seen[name]
-
-    def _dataset(self, key: str) -> bool:
-        record = self.store.dataset(key)
-        if record is None:
-            return False
-        self._verify("datasets", key, record.files)
-        return True
-
-    def _extra(self, key: str) -> bool:
-        record = self.store.extra_pool(key)
-        if record is None:
-            return False
-        self._verify("unlabelled", key, record.files)
-        return True
-
-    def _pretraining(self, key: str) -> bool:
-        record = self.store.pretraining(key)
-        if record is None or record.status != "done":
-            return False
-        self._verify("pretrained", key, record.files)
-        return True
-
-    def _verify(self, kind: str, key: str, files: dict[str, str], whole: bool = True) -> None:
-        """Check that the files of a folder are there, and ``whole`` that they are unchanged."""
-        for name, sha256 in files.items():
-            path = self.store.root / kind / key / name
-            if not path.exists():
-                raise StoreError(f"{name} is missing")
-            if whole and file_sha256(path) != sha256:
-                raise StoreError(f"{name} is not what was written")
-
-    def _damaged(self, kind: str, key: str, reason: str) -> None:
-        if self.mend:
-            self.notes.append(self.store.set_aside(kind, key, reason))
-        else:
-            self.notes.append(f"{self.store.root / kind / key} is damaged ({reason})")

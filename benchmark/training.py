@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from benchmark.accounting import counted, running
 from benchmark.checkpoints import Checkpoint, ModuleState, OptimiserState, RandomState, Stateful
 from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.errors import BenchmarkError, PluginError
+from benchmark.history import History
 from benchmark.micro_batches import Division, Passes, mixes_images, number_of_images
 from benchmark.operations import OperationCounter
 from benchmark.optimiser import Schedule, Update
@@ -29,40 +29,6 @@ REPORT_EVERY = 5
 
 class DivergedError(BenchmarkError):
     """The loss is no longer a finite number."""
-
-
-@dataclass
-class History:
-    """Loss and learning rate by step; seconds before an interruption; parts of a batch."""
-
-    loss: list[float] = field(default_factory=list)
-    learning_rate: list[float] = field(default_factory=list)
-    earlier_seconds: float = field(default=0.0, compare=False)
-    parts: int = field(default=1, compare=False)
-
-    def write(self, path: Path) -> None:
-        """Write as parquet with the columns step, loss, learning_rate."""
-        import pandas as pd
-
-        steps = range(1, len(self.loss) + 1)
-        columns = {"step": steps, "loss": self.loss, "learning_rate": self.learning_rate}
-        pd.DataFrame(columns).to_parquet(path, index=False)
-
-    def state_dict(self) -> dict[str, list[float]]:
-        """For checkpoints."""
-        return {"loss": self.loss, "learning_rate": self.learning_rate}
-
-    def load_state_dict(self, state_dict: dict[str, list[float]], /) -> None:
-        """Take up a history that was kept."""
-        self.loss[:], self.learning_rate[:] = state_dict["loss"], state_dict["learning_rate"]
-
-    def first(self) -> float:
-        """Mean loss of the first five steps."""
-        return float(np.mean(self.loss[:5]))
-
-    def last(self) -> float:
-        """Mean loss of the last tenth of the steps, five at least."""
-        return float(np.mean(self.loss[-max(5, len(self.loss) // 10) :]))
 
 
 @together

@@ -19,7 +19,8 @@ from pathlib import Path
 from benchmark.accounting import STAGES, TRAINING
 from benchmark.config import load_preset
 from benchmark.engines.base import Silent
-from benchmark.engines.local import LocalEngine, local_settings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import local_settings
 from benchmark.planning import make_plan
 from benchmark.requests import run_config
 from benchmark.schema import CellRecord, Timings

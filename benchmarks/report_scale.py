@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmark.files import key_of, write_record
 from benchmark.schema import (
     CellLabels,
     CellMetrics,
@@ -33,7 +34,7 @@ from benchmark.schema import (
     RunRecord,
     Timings,
 )
-from benchmark.store import Store, key_of, write_record
+from benchmark.store import Store
 
 DATASETS, SHOTS, METHODS, SEEDS = 4, (1, 5, 10, 25, 50), 20, 25
 IMAGES, LANDMARKS, SPACING = 100, 19, 0.1

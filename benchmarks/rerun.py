@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.files import write_record
 from benchmark.planning import make_plan
 from benchmark.requests import run_config
 from benchmark.schema import DatasetRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from benchmarks.report_scale import IMAGES, SPACING, THRESHOLDS, write_cell
 
 ASKED = {

@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.engines.base import Silent
-from benchmark.engines.local import LocalEngine, local_settings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import local_settings
 from benchmark.planning import make_plan
 from benchmark.requests import run_config
 from benchmark.store import Store

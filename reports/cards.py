@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from benchmark.files import key_of
 from benchmark.plugins import Report
 from benchmark.reports.building import build_tables
 from benchmark.reports.dataset_card import render_datasheet
 from benchmark.reports.leaderboard import EMPTY
 from benchmark.reports.method_card import render_method_card
 from benchmark.reports.model_index import Result
-from benchmark.store import key_of
 
 if TYPE_CHECKING:
     from benchmark.reports.tables import LeaderboardTable

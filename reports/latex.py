@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from benchmark.files import key_of
 from benchmark.plugins import Report
 from benchmark.reports.building import build_tables
 from benchmark.reports.columns import ARROWS, METHOD, MRE
 from benchmark.reports.evidence import SIGNIFICANCE
 from benchmark.reports.latex_text import escape_latex
-from benchmark.store import key_of
 
 if TYPE_CHECKING:
     from benchmark.reports.columns import Column

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmark.files import key_of
 from benchmark.reports.tables import WHOLE, LeaderboardTable
-from benchmark.store import key_of
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord, RunRecord

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.store import key_of
+from benchmark.files import key_of
 from benchmark.transfer import Transfer
 
 if TYPE_CHECKING:

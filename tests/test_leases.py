@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import LeaseLostError
+from benchmark.files import write_record
 from benchmark.leases import Lease, Leases
 from benchmark.processes import is_dead, this_process
 from benchmark.schema import CellLabels, CellRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 
 WORK = ("cells", "ab")
 BRIEF = 0.3

@@ -15,9 +15,10 @@ from rich.console import Console
 
 from benchmark.archives import MANIFEST, export_archive, import_archive
 from benchmark.errors import DataError, StoreUnwritableError, UsageError
+from benchmark.files import file_sha256, write_record
 from benchmark.merging import merge, merge_stores
 from benchmark.schema import CellLabels, CellRecord, EnvironmentRecord, Failure, RunRecord
-from benchmark.store import Store, file_sha256, write_record
+from benchmark.store import Store
 
 KEYS = tuple(f"{number:016x}" for number in range(4))
 

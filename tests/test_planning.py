@@ -10,10 +10,10 @@ from safetensors.numpy import save_file
 
 from benchmark import fingerprint
 from benchmark.errors import DataError, UsageError
+from benchmark.files import key_of
 from benchmark.grid import PluginChoice, PretrainingSpec
 from benchmark.planning import Plan, make_plan
 from benchmark.requests import run_config
-from benchmark.store import key_of
 
 PHANTOM = "phantom-chest[train=12,test=3,size=64]"
 

@@ -11,11 +11,12 @@ from rich.console import Console
 from benchmark.config import RunConfig
 from benchmark.engines.base import Outcome
 from benchmark.engines.local import LocalEngine
+from benchmark.files import write_record
 from benchmark.planning import make_plan
 from benchmark.requests import run_config
 from benchmark.running import dry_run, idle_share, run
 from benchmark.schema import CellRecord, RunRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from benchmark.tasks import Task
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import StoreError
+from benchmark.files import key_of, write_record
 from benchmark.processes import this_process
 from benchmark.schema import Failure
-from benchmark.store import Store, key_of, write_record
+from benchmark.store import Store
 
 
 def test_a_key_depends_on_content_and_not_on_order() -> None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from benchmark.accounting import STAGES, Stopwatch
 from benchmark.backbones import build, parse_backbone
+from benchmark.history import History
 from benchmark.optimiser import Schedule
-from benchmark.training import DivergedError, History, Trainer, optimise
+from benchmark.training import DivergedError, Trainer, optimise
 from benchmark.unlabelled import UnlabelledImages
 
 CPU = torch.device("cpu")

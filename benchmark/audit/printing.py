@@ -14,8 +14,8 @@ from rich.text import Text
 from benchmark.audit.checks import CHECKS, Findings
 from benchmark.audit.findings import CERTAINTIES, MEANING, Certainty, Finding
 from benchmark.audit.material import Material
+from benchmark.files import write_file
 from benchmark.records import SPLITS
-from benchmark.store import write_file
 
 SHOWN = 12
 """Findings of one check that are printed; ``--save`` writes them all."""

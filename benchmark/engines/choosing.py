@@ -10,7 +10,8 @@ from pathlib import Path
 from benchmark.config import RunConfig
 from benchmark.engines.base import Display, Engine
 from benchmark.engines.limits import Limits
-from benchmark.engines.local import LocalEngine, LocalSettings, local_settings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import LocalSettings, local_settings
 from benchmark.engines.options import ALL_METHODS, Resources
 from benchmark.environment import cores
 from benchmark.errors import UsageError

@@ -15,7 +15,8 @@ from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Display, Outcome
 from benchmark.engines.interrupting import Interrupting
 from benchmark.engines.launching import Ended, Started, conclude, parse
-from benchmark.engines.local import LocalEngine, LocalSettings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.nodes import BLIND, Assignment, Said, code_digest
 from benchmark.engines.options import RayOptions, Resources, resources_of
 from benchmark.engines.ray_cluster import CancelledError, Cluster, NodeLostError

@@ -17,7 +17,7 @@ from benchmark.engines.base import Display, Outcome
 from benchmark.engines.job_files import JobFile, do_order
 from benchmark.engines.job_states import OVER, States, local_states, slurm_states
 from benchmark.engines.launching import Ended, Event, Started, conclude, import_path
-from benchmark.engines.local import LocalSettings
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.options import Resources, SlurmOptions, resources_of
 from benchmark.engines.slurm_jobs import executor, parameters
 from benchmark.environment import cores, git_revision

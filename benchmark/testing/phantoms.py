@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmark.files import file_sha256, write_record
 from benchmark.frames import fit
 from benchmark.grid import DatasetSpec, PluginChoice
 from benchmark.prepared import write_index
 from benchmark.records import Sample
 from benchmark.registry import registry
 from benchmark.schema import DatasetRecord
-from benchmark.store import Store, file_sha256, write_record
+from benchmark.store import Store
 from benchmark.unlabelled import UnlabelledImages
 
 SIDE = 64

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchmark.engines.base import Silent
-from benchmark.engines.local import LocalEngine, LocalSettings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.schema import Failure, PretrainingRecord
 from benchmark.store import Store
 from benchmark.tasks import Task

@@ -11,8 +11,9 @@ from benchmark.engines.agenda import KILLED, MOST_ATTEMPTS, Agenda
 from benchmark.engines.base import Silent
 from benchmark.engines.limits import available_share, death
 from benchmark.failures import record_failure
+from benchmark.files import write_record
 from benchmark.schema import CellLabels, CellRecord, Failure
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from benchmark.tasks import Task
 
 LABELS = CellLabels(dataset="d", method="m", title="M", backbone="unet", shots=5, seed=0)

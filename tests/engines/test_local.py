@@ -18,9 +18,11 @@ from rich.console import Console
 from benchmark.display import PlainDisplay
 from benchmark.engines.gpus import workers_on_gpu
 from benchmark.engines.limits import Limits
-from benchmark.engines.local import LocalEngine, LocalSettings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.zygote import SWITCH
-from benchmark.store import Store, file_sha256
+from benchmark.files import file_sha256
+from benchmark.store import Store
 from benchmark.tasks import Task
 from benchmark.worker import Order, _machine
 

@@ -14,7 +14,7 @@ import pytest
 from benchmark.engines.base import Silent
 from benchmark.engines.launching import started
 from benchmark.engines.limits import Limits
-from benchmark.engines.local import LocalSettings
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.nodes import BLIND, Assignment, Said, code_digest, work
 from benchmark.engines.options import RayOptions, Resources, resources_of
 from benchmark.engines.ray import RayEngine, RaySettings

@@ -13,7 +13,7 @@ from benchmark.engines.base import Silent
 from benchmark.engines.job_files import JobFile
 from benchmark.engines.job_states import GONE, OVER, local_states, slurm_states
 from benchmark.engines.launching import started
-from benchmark.engines.local import LocalSettings
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.options import Resources, SlurmOptions
 from benchmark.engines.slurm import SlurmEngine, SlurmSettings
 from benchmark.engines.slurm_jobs import executor, parameters

@@ -13,7 +13,8 @@ import pytest
 
 from benchmark.engines import zygote
 from benchmark.engines.base import Outcome, Silent
-from benchmark.engines.local import LocalEngine, LocalSettings
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.zygote import Zygote
 from benchmark.store import Store
 from benchmark.tasks import Task

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmark.files import write_record
 from benchmark.reports.cards import FOLDER, Cards
 from benchmark.schema import DatasetRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from tests.reports.store_builder import build_store
 from tests.reports.synthetic_data import DATASETS, STRATEGIES
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.files import key_of, write_record, write_text
 from benchmark.schema import (
     CellLabels,
     CellMetrics,
@@ -23,7 +24,7 @@ from benchmark.schema import (
     RunRecord,
     Timings,
 )
-from benchmark.store import Store, key_of, write_record, write_text
+from benchmark.store import Store
 from tests.reports.synthetic_data import (
     DATASETS,
     STRATEGIES,

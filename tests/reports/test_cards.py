@@ -10,9 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from benchmark.files import key_of, write_record
 from benchmark.reports.cards import card_name
 from benchmark.reports.leaderboard import EMPTY
-from benchmark.store import Store, key_of, write_record
+from benchmark.store import Store
 from tests.reports.card_reading import (
     cards_of,
     small_store,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmark import __version__
+from benchmark.files import write_record
 from benchmark.registry import registry
 from benchmark.reports import sources
 from benchmark.reports.building import build_tables
@@ -18,7 +19,7 @@ from benchmark.reports.leaderboard import EMPTY
 from benchmark.reports.sources import backbone_sources, statistics_sources, transfer_sources
 from benchmark.reports.tables import LeaderboardTable
 from benchmark.schema import PretrainingRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from tests.reports.judged_tables import hostile_store, judged
 from tests.reports.store_builder import build_store
 from tests.reports.synthetic_data import DATASETS, STRATEGIES

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmark.files import write_record
 from benchmark.reports.building import build_tables
 from benchmark.reports.errors import table_errors
 from benchmark.reports.tables import CONTROL, LeaderboardTable
 from benchmark.schema import RunRecord
 from benchmark.snapshot import Snapshot
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from tests.reports.store_builder import build_store
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.files import write_record
 from benchmark.fingerprint import without_leaks
 from benchmark.reports.building import build_tables
 from benchmark.reports.cards import datasheets
@@ -13,7 +14,7 @@ from benchmark.reports.facts import data_facts
 from benchmark.reports.published import published_beside
 from benchmark.reports.tables import LeaderboardTable
 from benchmark.schema import CellRecord, DatasetRecord
-from benchmark.store import Store, write_record
+from benchmark.store import Store
 from tests.reports.store_builder import build_store
 from tests.reports.synthetic_data import DATASETS, STRATEGIES
 
