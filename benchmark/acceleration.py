@@ -1,6 +1,12 @@
-"""Compiled kernels for trainings on a GPU that are long enough to pay for compiling them."""
+"""Compiled kernels for trainings on a GPU that are long enough to pay for compiling them.
+
+They are off unless asked for, because what they save has not been measured yet
+(docs/performance.md).
+"""
 
 from __future__ import annotations
+
+import os
 
 from benchmark.accounting import running
 from benchmark.backbones.base import Backbone
@@ -14,14 +20,17 @@ minute at least; compiling takes about as long. It follows from the work and the
 two runs of one training agree in it.
 """
 
+SWITCH = "LANDMARK_COMPILE"
+"""The environment variable that asks for compiled kernels where it is 1."""
+
 
 def accelerate(backbone: Backbone, size: tuple[int, int], batch_size: int, steps: int) -> None:
     """Fuse a backbone where its training is long, and tell the running stopwatch.
 
-    Without a stopwatch that knows its device's peak, as on CPUs, nothing happens. Operations are
-    counted in a forward pass and taken three times, because compiled kernels hide them from the
-    counter of the first step: the backward pass does each of them for the features and once more
-    for the weights.
+    Nothing happens where nobody has asked for it, or where no stopwatch knows its device's peak, as
+    on CPUs. Operations are counted in a forward pass and taken three times, because compiled
+    kernels hide them from the counter of the first step: the backward pass does each of them for
+    the features and once more for the weights.
 
     Args:
         backbone: On its device.
@@ -30,7 +39,7 @@ def accelerate(backbone: Backbone, size: tuple[int, int], batch_size: int, steps
         steps: Of the whole training.
     """
     stopwatch = running()
-    if stopwatch is None or stopwatch.peak_flops is None:
+    if os.environ.get(SWITCH) != "1" or stopwatch is None or stopwatch.peak_flops is None:
         return
     forward = multiply_adds(backbone, size)
     if forward is None:

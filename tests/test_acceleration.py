@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark.acceleration import PAYS_FROM_SECONDS, accelerate
+from benchmark.acceleration import PAYS_FROM_SECONDS, SWITCH, accelerate
 from benchmark.accounting import Stopwatch, timings
 from benchmark.backbones import build, parse_backbone
 from benchmark.backbones.base import Backbone
 from benchmark.operations import multiply_adds
 
 SIZE = (32, 32)
+
+
+@pytest.fixture(autouse=True)
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "1")
 
 
 @pytest.fixture
@@ -32,6 +37,15 @@ def test_a_training_is_accelerated_from_so_many_operations_on(backbone: Backbone
         assert stopwatch.compiled is expected
         assert stopwatch.step_flops == (operations_a_step if expected else None)
         assert timings(stopwatch, 4).compiled is expected
+
+
+def test_nothing_is_compiled_unless_it_is_asked_for(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SWITCH)
+    with Stopwatch(peak_flops=1.0) as stopwatch:
+        accelerate(backbone, SIZE, batch_size=4, steps=10**9)
+    assert not stopwatch.compiled
 
 
 def test_without_a_gpu_nothing_changes(backbone: Backbone) -> None:
