@@ -46,7 +46,6 @@ class Autoencoder(RestorationMethod):
     name = "autoencoder"
     title = "Autoencoder"
     citation = "Hinton and Salakhutdinov: Reducing the dimensionality of data, Science 2006"
-    recordable = True
     Options = AutoencoderOptions
     options: AutoencoderOptions
 

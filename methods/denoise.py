@@ -53,7 +53,6 @@ class Denoise(RestorationMethod):
     title = "Denoising autoencoder"
     citation = "Brempong et al.: Denoising pretraining for semantic segmentation, CVPRW 2022"
     licence = "Apache-2.0 (averaging: diffusers)"
-    recordable = True
     Options = DenoiseOptions
     options: DenoiseOptions
 

@@ -49,7 +49,6 @@ class Masked(RestorationMethod):
     name = "masked"
     title = "Masked image modelling"
     citation = "Tian et al.: Designing BERT for convolutional networks (SparK), ICLR 2023"
-    recordable = True
     Options = MaskedOptions
     options: MaskedOptions
 
