@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from benchmark.files import key_of
 from benchmark.reports.tables import (
     CONTROL,
     DatasetGroup,
@@ -128,7 +129,7 @@ def _cell(
         seed=seed,
         control=identity.method == CONTROL,
     )
-    key = f"{identity}-{shots}-{seed}"
+    key = key_of(f"{identity}-{shots}-{seed}")
     if mre is None:
         return CellRecord(key=key, status="failed", spec={}, labels=labels)
     own = mre * (1 + 0.03 * (seed - 1))
