@@ -188,7 +188,7 @@ class Folder(LandmarkDataset):
     ) -> Sample:
         size = header.size
         image.check_size(size)
-        mend = "correct the labels, or bring the image in the size it was labelled in"
+        mend = f"correct the labels, or bring {image.name} in the size it was labelled in"
         for annotation in image.annotations.values():
             for point, place in zip(annotation.points, annotation.places, strict=True):
                 if not np.isnan(point).any():
