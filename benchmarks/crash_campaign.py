@@ -184,21 +184,22 @@ class Campaign:
         steps = self.folder / f"{output}.steps"
         steps.touch()
         path = [str(self.folder / "hook"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
-        return subprocess.Popen(
-            [sys.executable, "-m", "benchmark", *self.grid.arguments(self.folder / output)],
-            cwd=REPOSITORY,
-            env=os.environ
-            | {
-                "PYTHONPATH": os.pathsep.join(filter(None, path)),
-                "STEPS_FILE": str(steps),
-                "TMPDIR": str(self.folder / f"{output}.tmp"),
-                "COLUMNS": "200",
-            },
-            stdout=(self.folder / f"{output}.log").open("a"),
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        with (self.folder / f"{output}.log").open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "benchmark", *self.grid.arguments(self.folder / output)],
+                cwd=REPOSITORY,
+                env=os.environ
+                | {
+                    "PYTHONPATH": os.pathsep.join(filter(None, path)),
+                    "STEPS_FILE": str(steps),
+                    "TMPDIR": str(self.folder / f"{output}.tmp"),
+                    "COLUMNS": "200",
+                },
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
 
     def run(self) -> Findings:
         """Run in peace, then under fire, then look."""
@@ -344,7 +345,7 @@ def _left_over(root: Path) -> Iterator[str]:
         ):
             yield name
     for kind, (record, _) in RECORDS.items():
-        for folder in (root / kind).iterdir():
+        for folder in (root / kind).glob("*"):
             if not (folder / record).exists():
                 yield f"{kind}/{folder.name}"
 
