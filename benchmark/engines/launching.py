@@ -16,9 +16,11 @@ from typing import Any, Literal
 import benchmark
 from benchmark.engines.agenda import Agenda
 from benchmark.engines.limits import Limits, Watchdog, death
+from benchmark.engines.local_settings import LocalSettings
 from benchmark.interruption import LEAVE_SECONDS
 from benchmark.progress import Progress
 from benchmark.schema import Failure
+from benchmark.store import Store
 from benchmark.tasks import Task
 from benchmark.worker import Order
 
@@ -117,6 +119,30 @@ def environment(threads: int) -> dict[str, str]:
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "PYTHONPATH": import_path(),
     }
+
+
+def order_of(
+    task: Task,
+    store: Store,
+    local: LocalSettings,
+    cores: int,
+    revision: str | None,
+    overdue: str,
+) -> Order:
+    """What a worker on another machine is told; its cores are shared by a training's processes."""
+    return Order(
+        task=task,
+        store=store.root.resolve(),
+        device=local.device,
+        precision=local.precision,
+        threads=max(1, cores // local.devices),
+        plugins=tuple(path.resolve() for path in local.plugins),
+        git_revision=revision,
+        checkpoint_seconds=local.checkpoint_seconds,
+        lease_seconds=store.leases.seconds,
+        overdue=overdue,
+        devices=local.devices,
+    )
 
 
 def start(order: Order, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:

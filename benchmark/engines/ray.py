@@ -14,7 +14,7 @@ from typing import Any
 from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Display, Outcome
 from benchmark.engines.interrupting import Interrupting
-from benchmark.engines.launching import Ended, Started, conclude, parse
+from benchmark.engines.launching import Ended, Started, conclude, order_of, parse
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.nodes import BLIND, Assignment, Said, code_digest
@@ -27,7 +27,6 @@ from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
 from benchmark.tasks import FOLDER, READING, Task
-from benchmark.worker import Order
 
 POLL_SECONDS = 0.2
 # After the limit of a task, its node has so long to say so before the task is cancelled.
@@ -167,19 +166,7 @@ class RayEngine:
 
     def _send(self, task: Task, overdue: str, mark: str | None) -> Any:
         resources, local = self.resources(task), self.settings.local
-        order = Order(
-            task=task,
-            store=self.store.root.resolve(),
-            device=local.device,
-            precision=local.precision,
-            threads=max(1, (resources.cpus or 1) // local.devices),
-            plugins=tuple(path.resolve() for path in local.plugins),
-            git_revision=self._revision,
-            checkpoint_seconds=local.checkpoint_seconds,
-            lease_seconds=self.store.leases.seconds,
-            overdue=overdue,
-            devices=local.devices,
-        )
+        order = order_of(task, self.store, local, resources.cpus or 1, self._revision, overdue)
         assignment = Assignment(
             order=order.model_dump_json(),
             code=code_digest(),

@@ -16,7 +16,7 @@ from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Display, Outcome
 from benchmark.engines.job_files import JobFile, do_order
 from benchmark.engines.job_states import OVER, States, local_states, slurm_states
-from benchmark.engines.launching import Ended, Event, Started, conclude, import_path
+from benchmark.engines.launching import Ended, Event, Started, conclude, import_path, order_of
 from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.options import Resources, SlurmOptions, resources_of
 from benchmark.engines.slurm_jobs import executor, parameters
@@ -172,21 +172,9 @@ class SlurmEngine:
         return asked.model_copy(update={"cpus": asked.cpus or devices, "gpus": gpus})
 
     def _order(self, task: Task, resources: Resources, overdue: str) -> Order:
-        local = self.settings.local
-        return Order(
-            task=task,
-            store=self.store.root.resolve(),
-            device=local.device,
-            precision=local.precision,
-            threads=max(1, (resources.cpus or 1) // local.devices),
-            plugins=tuple(path.resolve() for path in local.plugins),
-            git_revision=self._revision,
-            checkpoint_seconds=local.checkpoint_seconds,
-            lease_seconds=self.store.leases.seconds,
-            overdue=overdue,
-            devices=local.devices,
-            lifeline=True,
-        )
+        local, cores = self.settings.local, resources.cpus or 1
+        order = order_of(task, self.store, local, cores, self._revision, overdue)
+        return order.model_copy(update={"lifeline": True})
 
     def _look_at(self, one: _Submitted, agenda: Agenda, state: str) -> bool:
         """Read what a job has said since, and see to its end; False once it is over."""
