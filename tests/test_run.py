@@ -99,8 +99,8 @@ def test_every_account_of_time_begins_with_the_start_of_its_worker(
     accounts = [cell.timings for cell in cells]
     accounts += [pretraining.timings for pretraining in Store(finished[0]).pretrainings()]
     for timings in accounts:
-        # Python and torch alone take longer than a tenth of a second to load.
-        assert timings.startup_seconds > 0.1
+        # Next to nothing where the worker was forked with all its imports, but never nothing.
+        assert timings.startup_seconds > 0
         assert timings.overhead is not None
 
 

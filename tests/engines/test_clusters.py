@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmark import registry as registry_module
 from benchmark.engines.base import Silent
 from benchmark.engines.launching import Started, parse
 from benchmark.engines.limits import Limits
@@ -151,6 +152,14 @@ def test_nodes_that_do_not_see_the_store_are_sent_the_data_and_send_the_results(
     assert not any((tmp_path / "leases").iterdir())
 
 
+@pytest.fixture
+def own_registries() -> Iterator[None]:
+    """Registries that are made anew afterwards, so that no later test finds this one's plugin."""
+    yield
+    registry_module._shared.cache_clear()
+
+
+@pytest.mark.usefixtures("own_registries")
 def test_a_task_that_hangs_on_a_node_is_cancelled_with_its_process(
     nodes: Nodes, tmp_path: Path, repository: Path
 ) -> None:
