@@ -119,7 +119,7 @@ def _tune_and_test(
     started = time.monotonic()
     with machine.energy_meter() as energy:
         listener = energy.listening(listener)
-        detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+        detector = initial_detector(store, spec, len(data.record.landmark_names)).to(machine.device)
         if isinstance(detector, Detector):
             size, batch_size = spec.dataset.working_size, spec.protocol.batch_size
             accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
@@ -171,7 +171,7 @@ def _costs(
     }
 
 
-def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
+def initial_detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
     """The seed's initial network, with what the transfer takes over put in, under a fresh head."""
     transfer = Transfer.parse(spec.transfer)
     backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed)

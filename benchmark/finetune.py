@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from benchmark.accounting import counted
 from benchmark.augment import Augmentation
+from benchmark.averaging import AveragedWeights
 from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
-from benchmark.config import CHECKPOINT_SECONDS, ProtocolConfig
+from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import autocast, generator, resolve_precision
 from benchmark.heatmaps import decode, valid_landmarks
 from benchmark.history import History
@@ -24,10 +25,12 @@ from benchmark.optimiser import Schedule
 from benchmark.parallel import ensure_shareable
 from benchmark.prepared import PreparedDataset
 from benchmark.progress import Listener, Progress, silent
+from benchmark.protocol import ProtocolConfig
 from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
 from benchmark.training import optimise
 from benchmark.unlabelled import as_unit_range
+from benchmark.views import Views
 
 EVALUATION_BATCH = 16
 VALIDATIONS = 10
@@ -144,6 +147,9 @@ def finetune(
     mixing = mixes_images(detector)
     lower = "lower protocol.batch_size"
     best = _BestWeights(detector, steps, validate) if validate is not None else None
+    average = (
+        AveragedWeights(detector, protocol.weight_average) if protocol.weight_average else None
+    )
     keeper = None
     if checkpoint is not None:
         parts: dict[str, Stateful] = {
@@ -153,6 +159,8 @@ def finetune(
         }
         if best is not None:
             parts["best"] = best
+        if average is not None:
+            parts["average"] = average
         keeper = Checkpoint(checkpoint, checkpoint_seconds, parts)
     history = optimise(
         loss,
@@ -169,7 +177,7 @@ def finetune(
         precision=resolve_precision(protocol.precision, device),
         draw=batch,
         listener=listener,
-        after_step=best,
+        after_step=_one_after_another(best, None if average is None else average.follow),
         division=Division(weight, lower)
         if mixing is None
         else Division(None, f"{lower}; under {mixing} parts are another training"),
@@ -178,7 +186,19 @@ def finetune(
     )
     if best is not None:
         best.restore()
+    if average is not None:
+        average.copy_to_network()
     return history
+
+
+def _one_after_another(*followers: Callable[[int], None] | None) -> Callable[[int], None]:
+    present = [follower for follower in followers if follower is not None]
+
+    def after_step(step: int) -> None:
+        for follower in present:
+            follower(step)
+
+    return after_step
 
 
 class _BestWeights:
@@ -229,13 +249,14 @@ def predict(
     precision = resolve_precision(protocol.precision, device)
     own = heatmap_loss(protocol.loss).decoder
     decoder = own if protocol.decoder == "auto" else protocol.decoder
+    views = Views(protocol, device)
     found = []
     for start in range(0, len(rows), EVALUATION_BATCH):
         chunk = rows[start : start + EVALUATION_BATCH]
         pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[chunk])).to(device)
         with autocast(device, precision):
-            logits = detector(as_unit_range(pixels))
-        points = decode(logits.float(), decoder, protocol.sigma).cpu().numpy()
+            maps = views(detector, as_unit_range(pixels))
+        points = decode(maps, decoder, protocol.sigma).cpu().numpy()
         found += [
             data.frames[row].to_native(p.astype(np.float64))
             for row, p in zip(chunk, points, strict=True)

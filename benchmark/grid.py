@@ -15,11 +15,11 @@ from pydantic import (
     model_serializer,
 )
 
-from benchmark.config import PretrainingConfig, ProtocolConfig
 from benchmark.errors import DataError
 from benchmark.files import key_of
 from benchmark.fingerprint import content_digest
 from benchmark.plugins import Plugin, PluginOptions
+from benchmark.protocol import PretrainingConfig, ProtocolConfig
 from benchmark.transfer import TransferName
 
 PREPARATION_VERSION = 1

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from benchmark.config import AugmentationConfig
 from benchmark.heatmaps import Size
+from benchmark.protocol import AugmentationConfig
 
 CONTROL_POINTS = 7
 """Control points of the elastic deformation along each axis; four intervals span the image."""
@@ -105,6 +105,18 @@ class Warp:
         """Where places (B, L, 2) of the output come from in the input: the map itself."""
         moved = points + self.displacement(points) - self.centre
         return moved @ self.matrix.transpose(1, 2) + self.origin[:, None]
+
+    def inverse(self) -> Warp:
+        """The map from input to output pixels, between images of one size.
+
+        Raises:
+            ValueError: There is an elastic deformation, whose inverse has no closed form.
+        """
+        if self.control is not None:
+            raise ValueError("an elastic deformation has no inverse in closed form")
+        matrix = torch.linalg.inv(self.matrix)
+        origin = self.centre + (matrix @ (self.centre - self.origin)[..., None])[..., 0]
+        return replace(self, matrix=matrix, origin=origin)
 
     def halves(self) -> tuple[Warp, Warp]:
         """The warps of the first and of the second half of the batch."""
