@@ -45,7 +45,7 @@ def ready(store: Store, asked: argparse.Namespace) -> tuple[CellSpec, PreparedDa
     flags = {
         "preset": asked.preset,
         "datasets": asked.dataset,
-        "data_root": tuple(asked.data_root),
+        "data_roots": tuple(asked.data_root),
         "methods": asked.method,
         "backbones": asked.backbone,
         "shots": str(asked.shots),
