@@ -24,4 +24,4 @@ def test_later_options_that_are_set_enter_the_key_and_come_back(name: str, value
 
 def test_weights_are_averaged_or_chosen_but_not_both() -> None:
     with pytest.raises(UsageError, match=r"both choose the weights to test; leave one"):
-        run_config({"selection": "val"}, None, ["protocol.weight_average=0.9"])
+        run_config({}, None, ["protocol.selection=val", "protocol.weight_average=0.9"])
