@@ -30,6 +30,11 @@ Margin = Annotated[
     ),
 ]
 
+Reports = Annotated[
+    str | None,
+    typer.Option(help="Reports to write, separated by commas, all (default) or none."),
+]
+
 
 def _console() -> Console:
     return Console(soft_wrap=False, highlight=False)
@@ -122,6 +127,7 @@ def run(
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster: HOST:PORT, auto or local.")
     ] = None,
+    reports: Reports = None,
     plugin: Plugins = None,
     share_pretraining: Annotated[
         bool, typer.Option("--share-pretraining", help="All seeds share one pretraining.")
@@ -171,6 +177,7 @@ def run(
         "engine": engine,
         "address": address,
         "plugins": plugin,
+        "reports": reports,
         "share_pretraining": share_pretraining or None,
         "allow_leaks": allow_leaks or None,
         "exclude_leaks": exclude_leaks or None,
@@ -221,15 +228,21 @@ def compare(
 
 
 @app.command()
-def report(output: Output = DEFAULT_OUTPUT, plugin: Plugins = None, margin: Margin = None) -> None:
+def report(
+    output: Output = DEFAULT_OUTPUT,
+    reports: Reports = None,
+    plugin: Plugins = None,
+    margin: Margin = None,
+) -> None:
     """Write report.html, the leaderboards, figures, cards and citations from the store."""
     from benchmark.overview import existing_store
     from benchmark.registry import add_plugin_files
     from benchmark.rendering import write_reports
+    from benchmark.requests import report_names
 
     add_plugin_files(plugin or ())
-    console = _console()
-    for path in write_reports(existing_store(output, margin), console):
+    console, names = _console(), report_names(reports or "all")
+    for path in write_reports(existing_store(output, margin), console, names):
         console.print(path, soft_wrap=True)
 
 

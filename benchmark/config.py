@@ -109,6 +109,9 @@ class RunConfig(Settings):
         description="Without a sign for so long, work is taken over by another run on the store.",
     )
     plugins: tuple[Path, ...] = ()
+    reports: tuple[str, ...] = Field(
+        ("all",), description="Reports written at the end, by name; it changes no result."
+    )
     devices: int = Field(
         1, ge=1, description="Processes at one training, each with a GPU or a share of the cores."
     )

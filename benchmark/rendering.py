@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
+from benchmark.errors import UsageError
 from benchmark.files import write_file
+from benchmark.plugins import Report
 from benchmark.registry import registry
 from benchmark.snapshot import Snapshot
 from benchmark.store import Store
@@ -19,20 +21,55 @@ TERMINAL = "terminal"
 COMPARISON = "comparison"
 
 
-def write_reports(store: Store, console: Console) -> list[str]:
-    """Write every report plugin's files into the store; a broken one is named and left out.
+def choose_reports(names: Sequence[str]) -> tuple[type[Report], ...]:
+    """The reports of these names; no wildcard means one that writes no file.
+
+    Args:
+        names: Names, wildcards, or ``all``; empty where no report is wanted.
+
+    Raises:
+        UsageError: There is no such report, or it writes no file.
+        PluginError: One that is named is broken.
+    """
+    plugins = registry("report")
+    chosen = []
+    for spec in plugins.resolve(names) if names else ():
+        plugin = plugins.load(spec.name)
+        if spec.options:
+            raise UsageError(f"--reports {spec}: reports are given no options, leave the [...] out")
+        if plugin.filename is not None:
+            chosen.append(plugin)
+        elif spec.name in names:
+            raise UsageError(f"--reports {spec}: it writes no file, leave it out")
+    return tuple(chosen)
+
+
+def are_current(store: Store, names: Sequence[str]) -> bool:
+    """Whether these reports are in the store, and were written after its last run had ended."""
+    files = [store.root / str(plugin.filename) for plugin in choose_reports(names)]
+    records = [path.stat().st_mtime for path in (store.root / "runs").glob("*.json")]
+    last = max(records, default=0.0)
+    return all(path.exists() and path.stat().st_mtime >= last for path in files)
+
+
+def write_reports(store: Store, console: Console, names: Sequence[str] = ("all",)) -> list[str]:
+    """Write the files of reports into the store; a broken one is named and left out.
 
     Results are never lost to a report: what goes wrong in one is a sentence, and the others are
     written.
+
+    Args:
+        store: What they are made of.
+        console: Where it is told that one could not be made.
+        names: As for :func:`choose_reports`.
 
     Returns:
         The paths that were written.
     """
     written = []
     snapshot = _snapshot(store)
-    for plugin in registry("report").load_all().values():
-        if plugin.filename is None:
-            continue
+    for plugin in choose_reports(names):
+        filename = str(plugin.filename)
         try:
             files = plugin().files(snapshot)
         except Exception as error:
@@ -43,12 +80,12 @@ def write_reports(store: Store, console: Console) -> list[str]:
                 soft_wrap=True,
             )
             continue
-        if plugin.filename.endswith("/"):
-            shutil.rmtree(store.root / plugin.filename, ignore_errors=True)
+        if filename.endswith("/"):
+            shutil.rmtree(store.root / filename, ignore_errors=True)
         for name, content in files.items():
             write_file(store.root / name, content)
-        written.append(str(store.root / plugin.filename))
-    for entry in registry("report").problems():
+        written.append(str(store.root / filename))
+    for entry in registry("report").problems() if names else ():
         console.print(f"note: report {entry.name}: {entry.error}", markup=False, soft_wrap=True)
     return written
 

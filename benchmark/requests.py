@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +51,15 @@ def run_config(
 def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Turn comma lists, counts and ``NAME=DIR`` into the fields' own types."""
     result = dict(values)
-    for name in ("methods", "datasets", "backbones"):
+    for name, parse in _TEXTS.items():
         if isinstance(result.get(name), str):
-            result[name] = tuple(split_outside_brackets(result[name]))
-    if isinstance(result.get("transfer"), (str, list, tuple)):
+            result[name] = parse(result[name])
+    if isinstance(result.get("transfer"), (list, tuple)):
         result["transfer"] = _transfers(result["transfer"])
-    if isinstance(result.get("shots"), str):
-        result["shots"] = _numbers(result["shots"])
     if isinstance(result.get("shots"), int):
         result["shots"] = (result["shots"],)
     if isinstance(result.get("seeds"), int):
         result["seeds"] = tuple(range(result["seeds"]))
-    if isinstance(result.get("time_limit"), str):
-        result["time_limit"] = _seconds(result["time_limit"])
     roots = result.get("data_roots")
     if isinstance(roots, (list, tuple)):
         result["data_roots"] = data_roots(roots)
@@ -82,6 +78,11 @@ def comparison_options(
         "datasets": tuple(filter(None, (n.strip() for n in (datasets or "").split(",")))),
         "shots": _numbers(shots) if shots else (),
     }
+
+
+def report_names(text: str) -> tuple[str, ...]:
+    """The reports that ``--reports`` names; ``none`` is an empty list."""
+    return () if text.strip() == "none" else tuple(split_outside_brackets(text))
 
 
 def _transfers(given: str | Sequence[str]) -> tuple[str, ...]:
@@ -126,3 +127,15 @@ def _root(text: str) -> tuple[str, Path]:
     if sign and "/" not in name and not Path(text).exists():
         return name, Path(folder).expanduser()
     return "", Path(text).expanduser()
+
+
+# How what is written on the command line is read, by field.
+_TEXTS: Mapping[str, Callable[[str], Any]] = {
+    "methods": lambda text: tuple(split_outside_brackets(text)),
+    "datasets": lambda text: tuple(split_outside_brackets(text)),
+    "backbones": lambda text: tuple(split_outside_brackets(text)),
+    "transfer": _transfers,
+    "shots": _numbers,
+    "time_limit": _seconds,
+    "reports": report_names,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -21,11 +21,18 @@ from benchmark.estimates import Estimator
 from benchmark.files import write_record
 from benchmark.housekeeping import tidy
 from benchmark.planning import Plan, PlannedCell, make_plan
-from benchmark.rendering import print_leaderboard, write_reports
+from benchmark.rendering import (
+    are_current,
+    choose_reports,
+    print_leaderboard,
+    write_reports,
+)
 from benchmark.schema import Failure, RunRecord
 from benchmark.store import Store
 from benchmark.tasks import Work, outstanding
 
+# The report that the end of a run points to.
+PAGE = "report.html"
 EXIT_DONE, EXIT_BAD_INPUT, EXIT_SOME_FAILED, EXIT_INTERRUPTED = 0, 2, 3, 130
 
 
@@ -42,6 +49,7 @@ def run(config: RunConfig, console: Console) -> int:
     store = Store(config.output, config.lease_seconds)
     store.ensure_writable()
     plan = make_plan(config)
+    choose_reports(config.reports)  # What will not do is told before anything is computed.
     choice = choose_engine(config)
     tidied = tidy(store)
     work = outstanding(plan, store, config.preset, choice.decoders, mend=True, retry=config.retry)
@@ -52,10 +60,10 @@ def run(config: RunConfig, console: Console) -> int:
         outcome = _compute(store, plan, work, choice, config, console)
     for failure in outcome.bad_input:
         console.print(f"error: {failure.sentence}", markup=False, highlight=False, soft_wrap=True)
-    _render(store, plan, console, bool(work.tasks))
+    _render(store, plan, console, config.reports)
     seconds = human_seconds(time.monotonic() - started)
     console.print(
-        f"{_summary(plan, store, work, outcome)}; {seconds}. Report: {store.root / 'report.html'}",
+        f"{_summary(plan, store, work, outcome)}; {seconds}. {_where(store, config.reports)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -83,6 +91,14 @@ def _summary(plan: Plan, store: Store, work: Work, outcome: Outcome) -> str:
     if elsewhere:
         parts.append(f"{elsewhere} by another run")
     return ", ".join(parts)
+
+
+def _where(store: Store, reports: Sequence[str]) -> str:
+    """Where the reports are that this run was to write."""
+    files = [str(plugin.filename) for plugin in choose_reports(reports)]
+    if PAGE in files:
+        return f"Report: {store.root / PAGE}"
+    return f"Reports: {store.root}" if files else "No report written: `report` makes them"
 
 
 def _margin_notes(store: Store, margin: float | None, work: Work) -> Iterator[str]:
@@ -156,11 +172,11 @@ def idle_share(busy: float, workers: int, seconds: float) -> float | None:
     return min(1.0, max(0.0, 1 - busy / (workers * seconds)))
 
 
-def _render(store: Store, plan: Plan, console: Console, changed: bool) -> None:
+def _render(store: Store, plan: Plan, console: Console, reports: Sequence[str]) -> None:
     """Print this run's leaderboard and write the reports; neither may cost finished work."""
     try:
-        if changed or not (store.root / "report.html").exists():
-            write_reports(store, console)
+        if not are_current(store, reports):
+            write_reports(store, console, reports)
         print_leaderboard(store, console, {cell.key for cell in plan.cells})
     except BenchmarkError as error:
         console.print(f"note: {error}", markup=False, highlight=False, soft_wrap=True)

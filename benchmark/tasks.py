@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from benchmark.backbones.options import module_of
 from benchmark.config import Retry
 from benchmark.estimates import Estimator, cell_fills_gpu, pretraining_fills_gpu
 from benchmark.grid import ExtraPoolSpec
@@ -66,6 +67,29 @@ class Task(BaseModel):
         """The method that it works for; None for the preparation of a dataset."""
         method: dict[str, Any] | None = self.payload.get("spec", {}).get("method")
         return None if method is None else str(method["name"])
+
+    @property
+    def backbone(self) -> str | None:
+        """The network that it trains; None for the preparation of a dataset."""
+        backbone: dict[str, Any] | None = (self.payload.get("spec") or {}).get("backbone")
+        return None if backbone is None else str(backbone["name"])
+
+
+def imports_of(tasks: Iterable[Task]) -> tuple[str, ...]:
+    """The modules that workers need for these tasks and that take long to import.
+
+    Nothing of them may start threads or look for a GPU. Networks that no task trains are left out:
+    they are most of it.
+    """
+    modules: dict[str, None] = {"benchmark.worker": None}
+    for task in tasks:
+        if task.kind in READING:
+            modules |= dict.fromkeys(("benchmark.extra_images", "PIL.Image"))
+        else:
+            modules |= dict.fromkeys(("benchmark.cell", "benchmark.pretraining", "pandas"))
+        if task.backbone is not None:
+            modules[module_of(task.backbone)] = None
+    return tuple(modules)
 
 
 class Work(BaseModel):

@@ -77,12 +77,14 @@ class Grid:
         shots: Numbers of labelled images.
         seeds: How many.
         steps: Of each pretraining and of each fine-tuning.
+        reports: Written at the end of every run that comes so far.
     """
 
     methods: tuple[str, ...] = ("simclr",)
     shots: tuple[int, ...] = (3, 4, 5)
     seeds: int = 4
     steps: int = 60
+    reports: str = "all"
 
     @property
     def cells(self) -> int:
@@ -106,6 +108,7 @@ class Grid:
             *("--set", f"protocol.steps={self.steps}"),
             *("--set", f"pretraining.steps={self.steps}"),
             *("--set", "checkpoint_seconds=0"),
+            *("--reports", self.reports),
             *("--device", "cpu", "--workers", "2", "--threads", "1"),
             *("--output", str(output)),
         ]

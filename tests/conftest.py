@@ -1,11 +1,19 @@
 """What all tests share: a quiet, offline environment and the way to the real radiographs."""
 
+import contextlib
+import functools
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from benchmark import registry as registry_module
+from benchmark.cli import main
+from benchmark.engines import zygote
 
 # Before anything imports torch: threads that spin make a busy machine crawl, one thread gives the
 # same bytes everywhere, and a test that reaches for the network should fail at once. The
@@ -35,14 +43,43 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kept_imports() -> Iterator[None]:
+    """What workers import is imported once for all tests of a process."""
+    with zygote.kept():
+        yield
+
+
 class CommandLine:
-    """Runs the command line in a process of its own, as a user would."""
+    """Runs the command line as a user would, with what was printed as text."""
 
     phantom = "phantom-cephalometric[train=10,test=3,size=64]"
     tiny = REPOSITORY / "tests" / "conf" / "tiny.toml"
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """``python -m benchmark ARGUMENTS`` from the checkout; output as text."""
+        """``python -m benchmark ARGUMENTS`` from the checkout, in this process.
+
+        Plugins of files are forgotten afterwards; an error that is no sentence is raised.
+        """
+        words = [str(argument) for argument in arguments]
+        output, errors = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.chdir(REPOSITORY),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            patch.setattr(registry_module, "_shared", functools.cache(registry_module.Registry))
+            patch.setattr(sys, "argv", ["benchmark", *words])
+            patch.setenv("COLUMNS", "200")
+            with pytest.raises(SystemExit) as left:
+                main()
+        return subprocess.CompletedProcess(
+            words, int(left.value.code or 0), output.getvalue(), errors.getvalue()
+        )
+
+    def in_a_process(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own, which costs its imports."""
         return subprocess.run(
             [sys.executable, "-m", "benchmark", *map(str, arguments)],
             cwd=REPOSITORY,
@@ -54,12 +91,17 @@ class CommandLine:
         )
 
     def tiny_run(self, output: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """A run of seconds on ten phantoms; later arguments outweigh these."""
+        """A run of seconds on ten phantoms, without reports; later arguments outweigh these."""
+        return self(*self.tiny_request(output, *arguments))
+
+    def tiny_request(self, output: Path, *arguments: str | Path) -> list[str | Path]:
+        """Its arguments."""
         common = ("--preset", self.tiny, "--datasets", self.phantom, "--shots", "5")
-        return self("run", *common, "--device", "cpu", "--output", output, *arguments)
+        quiet = ("--device", "cpu", "--reports", "none", "--output", output)
+        return ["run", *common, *quiet, *arguments]
 
 
 @pytest.fixture(scope="session")
 def command_line() -> CommandLine:
-    """The command line, run in a process of its own."""
+    """The command line."""
     return CommandLine()

@@ -71,6 +71,7 @@ def test_info_tells_source_options_and_what_is_trained(command_line: CommandLine
         (["--methods", "simclr[temperature=-1]"], ["temperature=-1"]),
         (["--margin", "-0.1"], ["margin = -0.1", "greater than or equal to 0"]),
         (["--plugin", "nowhere.py"], ["nowhere.py", "does not exist"]),
+        (["--reports", "htlm"], ["there is no report 'htlm'", "did you mean 'html'"]),
         (["--config", "nowhere.toml"], ["nowhere.toml"]),
     ],
 )

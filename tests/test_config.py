@@ -42,6 +42,16 @@ def test_a_margin_is_none_unless_it_is_declared_by_flag_file_or_set(tmp_path: Pa
     assert run_config({"margin": 0.1}, file, ["margin=2"]).margin == 2
 
 
+def test_reports_are_all_unless_they_are_named_or_none_is_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text('reports = ["html"]\n')
+    assert run_config({}).reports == ("all",)
+    assert run_config({}, file).reports == ("html",)
+    assert run_config({"reports": "html, latex"}, file).reports == ("html", "latex")
+    assert run_config({"reports": "none"}, file).reports == ()
+    assert run_config({}, file, ["reports=none"]).reports == ()
+
+
 def test_data_roots_are_for_all_datasets_or_for_one_by_name(tmp_path: Path) -> None:
     request = run_config({"data_roots": [str(tmp_path), f"hand={tmp_path}/hand"]})
     assert request.data_roots == {"": tmp_path, "hand": tmp_path / "hand"}

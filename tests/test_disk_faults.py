@@ -57,7 +57,7 @@ def told(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) ->
         "DISK": str(folder / "disk"),
         "TOLD": str(folder),
         "PYTHON": sys.executable,
-        "COMMON": f"{common} --device cpu --workers 1",
+        "COMMON": f"{common} --device cpu --workers 1 --reports csv",
         "COLUMNS": "200",
     }
     done = subprocess.run(

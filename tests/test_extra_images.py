@@ -212,7 +212,9 @@ def test_a_run_says_what_it_left_out(
     command_line: CommandLine, tmp_path: Path, archive: Path
 ) -> None:
     common = ("--datasets", DATASET, "--methods", "denoise", "--shots", "3")
-    done = command_line.tiny_run(tmp_path / "runs", *common, "--unlabelled", archive)
+    done = command_line.tiny_run(
+        tmp_path / "runs", *common, "--unlabelled", archive, "--reports", "html"
+    )
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
     sentence = (

@@ -26,7 +26,8 @@ def finished(
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """One run with every stage in it: three methods, two numbers of shots, one seed."""
     output = tmp_path_factory.mktemp("finished")
-    done = command_line.tiny_run(output, "--methods", "ddpm,simclr,moco", "--shots", "3,5")
+    asked = ("--methods", "ddpm,simclr,moco", "--shots", "3,5", "--reports", "html,csv,markdown")
+    done = command_line.in_a_process(*command_line.tiny_request(output, *asked))
     assert done.returncode == 0, done.stdout + done.stderr
     return output, done
 
@@ -118,9 +119,11 @@ def test_the_same_command_again_computes_nothing(
     assert after == before
 
 
-def test_reports_are_written_and_the_page_loads_nothing(
+def test_the_reports_that_were_asked_for_are_written_and_the_page_loads_nothing(
     finished: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
+    assert f"Report: {finished[0] / 'report.html'}" in finished[1].stdout
+    assert not (finished[0] / "figures").exists()
     page = (finished[0] / "report.html").read_text()
     assert "<html" in page
     assert 'src="http' not in page

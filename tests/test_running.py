@@ -120,6 +120,25 @@ def test_a_margin_is_in_no_key(tmp_path: Path) -> None:
     assert keys(request(tmp_path, margin=0.1)) == keys(request(tmp_path))
 
 
+def test_reports_are_in_no_key(tmp_path: Path) -> None:
+    def keys(config: RunConfig) -> list[str]:
+        return [cell.key for cell in make_plan(config).cells]
+
+    assert keys(request(tmp_path, reports="none")) == keys(request(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [("none", "No report written"), ("csv", "Reports: "), ("html", "report.html")],
+)
+def test_the_last_line_says_where_the_reports_are(tmp_path: Path, asked: str, words: str) -> None:
+    config = request(tmp_path, reports=asked)
+    finish(config)
+    assert words in told_by_run(config).splitlines()[-1]
+    assert (tmp_path / "leaderboard.csv").exists() == (asked == "csv")
+    assert (tmp_path / "report.html").exists() == (asked == "html")
+
+
 def test_a_terminal_of_80_columns_shows_every_name_of_the_demo_whole(tmp_path: Path) -> None:
     demo = run_config({"methods": "ddpm,simclr,moco", "shots": "50", "output": str(tmp_path)})
     lines = shown(demo, width=80).splitlines()

@@ -146,6 +146,11 @@ def parse_backbone(
     return _spec(name, options)
 
 
+def module_of(name: str) -> str:
+    """The module that holds a network of this name; to import it takes seconds."""
+    return f"benchmark.backbones.{'unet' if name == 'unet' else 'timm_unet'}"
+
+
 def build(spec: BackboneSpec) -> Backbone:
     """Build the network, randomly initialised from torch's global generator.
 

@@ -25,7 +25,7 @@ from benchmark.environment import git_revision
 from benchmark.progress import Progress
 from benchmark.schema import Failure
 from benchmark.store import Store
-from benchmark.tasks import FOLDER, Task
+from benchmark.tasks import FOLDER, Task, imports_of
 from benchmark.worker import Order
 
 POLL_SECONDS = 0.2
@@ -74,6 +74,7 @@ class LocalEngine:
         self._revision = git_revision()
         self._watchdog = Watchdog(settings.limits)
         self._zygote: zygote.Zygote | None = None
+        self._imports: tuple[str, ...] = ()
 
     def run(self, tasks: tuple[Task, ...]) -> Outcome:
         """Do all tasks, or stop where the store cannot be written.
@@ -83,6 +84,7 @@ class LocalEngine:
                 they interrupt again.
         """
         agenda = Agenda(self.store, tasks, self.display)
+        self._imports = imports_of(tasks)
         workers: dict[int, _Worker] = {}
         with selectors.DefaultSelector() as selector, Interrupting(self.display) as interrupting:
             try:
@@ -103,7 +105,9 @@ class LocalEngine:
                     worker.process.kill()
                     worker.process.wait()
                     self.store.clear_unfinished(FOLDER[worker.task.kind], worker.task.key)
-                self._close_zygote()
+                if self._zygote is not None:
+                    zygote.give_back(self._zygote)
+                    self._zygote = None
                 self.store.leases.forget_dead()
             if interrupting.asked:
                 raise KeyboardInterrupt
@@ -198,10 +202,12 @@ class LocalEngine:
         shared = environment(self.settings.threads)
         if zygote.supported():
             try:
-                self._zygote = self._zygote or zygote.Zygote(shared)
-                return self._zygote.fork(variables)
+                self._zygote = self._zygote or zygote.take(shared)
+                return self._zygote.fork(variables, self._imports)
             except OSError:
-                self._close_zygote()
+                if self._zygote is not None:
+                    self._zygote.close()
+                    self._zygote = None
         return subprocess.Popen(
             [sys.executable, "-m", "benchmark.worker"],
             stdin=subprocess.PIPE,
@@ -209,11 +215,6 @@ class LocalEngine:
             stderr=subprocess.DEVNULL,
             env=shared | variables,
         )
-
-    def _close_zygote(self) -> None:
-        if self._zygote is not None:
-            self._zygote.close()
-            self._zygote = None
 
     def _listen(self, worker: _Worker) -> bool:
         """Read what a worker has said; False once it has ended."""

@@ -1,4 +1,4 @@
-"""Workers that are forked from a process which has imported everything: Linux only.
+"""Workers that are forked from a process which has imported what they need: Linux only.
 
 Importing torch and diffusers takes a worker four to ten seconds, and a small cell is computed in
 less on a GPU. So the engine starts one process that does nothing but import, and has it forked for
@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Protocol
 
 SWITCH = "LANDMARK_FORK"
@@ -57,13 +57,14 @@ class Process(Protocol):
 
 
 class Zygote:
-    """The process that has imported everything, as its parent sees it.
+    """The process that imports for the workers, as its parent sees it.
 
     Args:
         variables: Its environment, which the workers inherit.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = dict(variables)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -77,11 +78,12 @@ class Zygote:
         self._channel = ours
         self._ended: dict[int, int] = {}
 
-    def fork(self, variables: Mapping[str, str]) -> Fork:
+    def fork(self, variables: Mapping[str, str], modules: Sequence[str] = ()) -> Fork:
         """Start a worker, which reads its order from ``stdin``.
 
         Args:
             variables: Environment variables of this worker alone.
+            modules: What is imported before, unless an earlier worker has needed it.
 
         Raises:
             OSError: The process has died.
@@ -89,7 +91,8 @@ class Zygote:
         order, stdin = os.pipe()
         stdout, events = os.pipe()
         try:
-            message = json.dumps(dict(variables)).encode()
+            wanted = {"variables": dict(variables), "modules": list(modules)}
+            message = json.dumps(wanted).encode()
             socket.send_fds(self._channel, [message], [order, events])
             while (told := self._read()).get("forked") is None:
                 pass
@@ -167,14 +170,47 @@ class Fork:
                 signal.pidfd_send_signal(self._handle, number)
 
 
+# Those that wait for another engine; None outside of :func:`kept`.
+_waiting: list[Zygote] | None = None
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Within this context, engines that follow one another have their workers of one process."""
+    global _waiting
+    before, _waiting = _waiting, []
+    try:
+        yield
+    finally:
+        for zygote in _waiting:
+            zygote.close()
+        _waiting = before
+
+
+def take(variables: Mapping[str, str]) -> Zygote:
+    """The process of an earlier engine with this environment, or a new one."""
+    while _waiting:
+        found = _waiting.pop()
+        if _lasting(found.variables) == _lasting(variables):
+            return found
+        found.close()
+    return Zygote(variables)
+
+
+def give_back(zygote: Zygote) -> None:
+    """End it, or let it wait for the next engine within :func:`kept`."""
+    if _waiting is None:
+        zygote.close()
+    else:
+        _waiting.append(zygote)
+
+
+def _lasting(variables: Mapping[str, str]) -> dict[str, str]:
+    """Without what pytest tells of the test that is running."""
+    return {name: value for name, value in variables.items() if not name.startswith("PYTEST_")}
+
+
 # --- in the other process ----------------------------------------------------------------------
-
-
-def _import_everything() -> None:
-    """What takes long; nothing of it may start threads or look for a GPU."""
-    networks = ("benchmark.backbones.unet", "benchmark.backbones.timm_unet")
-    for module in ("benchmark.cell", "benchmark.pretraining", *networks, "pandas"):
-        importlib.import_module(module)
 
 
 def _work(variables: dict[str, str], order: int, events: int, not_its_own: Sequence[int]) -> None:
@@ -221,7 +257,6 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     # A look for GPUs that leaves the driver alone, to which no process may talk that is forked.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
-    _import_everything()
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -237,10 +272,13 @@ def main() -> int:
             if not message:
                 return 0
             order, events = descriptors
+            wanted = json.loads(message)
+            for module in wanted["modules"]:
+                importlib.import_module(module)
             pid = os.fork()
             if pid == 0:
                 ours = (channel.fileno(), woken, wake)
-                _work(json.loads(message), order, events, ours)
+                _work(wanted["variables"], order, events, ours)
             channel.send(json.dumps({"forked": pid}).encode())
             for descriptor in descriptors:
                 os.close(descriptor)

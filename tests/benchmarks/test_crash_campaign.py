@@ -13,7 +13,7 @@ from benchmarks.crash_campaign import Campaign, Findings, Grid, descendants
 
 @pytest.mark.slow
 def test_a_grid_that_is_killed_a_few_times_ends_as_in_peace(tmp_path: Path) -> None:
-    grid = Grid(shots=(5,), seeds=1, steps=60)
+    grid = Grid(shots=(5,), seeds=1, steps=60, reports="csv")
     found = Campaign(tmp_path, grid, kills=4, seed=2).run()
     assert sum(found.kills.values()) == 4
     assert found.cells == "2 of 2"

@@ -155,7 +155,7 @@ def store(command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory) -
     plugin.write_text(PLUGIN)
     done = command_line.tiny_run(
         folder / "runs", "--plugin", plugin, "--methods", ",".join([*REASONS, "prints"]),
-        "--memory-limit", "3",
+        "--memory-limit", "3", "--reports", "html",
     )  # fmt: skip
     assert done.returncode == 3, done.stdout + done.stderr
     assert "2 of 8 cells done, 6 failed" in done.stdout
@@ -209,6 +209,7 @@ def test_workers_are_told_how_many_share_the_machine_and_their_gpu(
     def popen(_: list[str], **how: Any) -> subprocess.Popen[bytes]:
         return start([sys.executable, "-c", OBEDIENT, str(tmp_path)], **how)
 
+    monkeypatch.setenv(SWITCH, "0")
     monkeypatch.setattr(subprocess, "Popen", popen)
     assert engine.run(tasks).failed == []
     told = {task.key: json.loads((tmp_path / task.key).read_text()) for task in tasks}

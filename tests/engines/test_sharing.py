@@ -33,9 +33,9 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """A tiny run of the control in a process group of its own; ended with the context."""
     common = ["--preset", str(command_line.tiny), "--datasets", command_line.phantom]
-    common += ["--methods", "scratch", "--device", "cpu", "--output", str(output)]
+    common += ["--methods", "scratch", "--device", "cpu", "--reports", "none"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmark", "run", *common, *arguments],
+        [sys.executable, "-m", "benchmark", "run", *common, "--output", str(output), *arguments],
         cwd=command_line.tiny.parents[2],
         env=os.environ | {"COLUMNS": "200"},
         stdout=subprocess.PIPE,

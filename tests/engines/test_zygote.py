@@ -17,9 +17,15 @@ from benchmark.engines.local import LocalEngine
 from benchmark.engines.local_settings import LocalSettings
 from benchmark.engines.zygote import Zygote
 from benchmark.store import Store
-from benchmark.tasks import Task
+from benchmark.tasks import Task, imports_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+
+
+@pytest.fixture(autouse=True)
+def none_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines here start a process of their own, as they do outside of tests."""
+    monkeypatch.setattr(zygote, "_waiting", None)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +76,53 @@ def test_several_tasks_share_the_imports_of_one_process(
     assert [name for name in modules if name.startswith("benchmark")] == [
         "benchmark.engines.zygote"
     ]
+
+
+def test_engines_share_one_process_where_it_is_kept_and_the_environment_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = started(monkeypatch)
+    with zygote.kept():
+        run(tmp_path, "a")
+        run(tmp_path, "b")
+        assert modules.count("benchmark.engines.zygote") == 1
+        monkeypatch.setenv("OMP_PROC_BIND", "close")
+        run(tmp_path, "c")
+    run(tmp_path, "d")
+    assert modules.count("benchmark.engines.zygote") == 3
+
+
+def loaded(parent: Zygote) -> str:
+    """The files that a worker has in memory which waits for its order."""
+    worker = parent.fork({}, imports_of(()))
+    maps = Path(f"/proc/{worker.pid}/maps").read_text()
+    worker.kill()
+    worker.wait()
+    for pipe in (worker.stdin, worker.stdout):
+        pipe.close()
+    return maps
+
+
+def test_a_worker_that_prepares_images_is_forked_without_torch() -> None:
+    made = Zygote(os.environ)
+    try:
+        assert "libtorch" not in loaded(made)
+        made.fork({}, ["torch"]).kill()
+        assert "libtorch" in loaded(made)
+    finally:
+        made.close()
+
+
+def test_networks_that_no_task_trains_are_not_imported() -> None:
+    def task(name: str) -> Task:
+        return Task(kind="cell", key="a", title="", payload={"spec": {"backbone": {"name": name}}})
+
+    reading = Task(kind="prepare", key="b", title="", payload={"spec": {"name": "hand"}})
+    unet, timm = "benchmark.backbones.unet", "benchmark.backbones.timm_unet"
+    assert not [name for name in imports_of((reading,)) if "backbones" in name or "cell" in name]
+    assert {unet} == {unet, timm} & set(imports_of((reading, task("unet"))))
+    assert {timm} == {unet, timm} & set(imports_of((task("timm/resnet10t"),)))
+    assert {unet, timm} <= set(imports_of((task("unet"), task("timm/resnet18"))))
 
 
 def test_where_forking_is_turned_off_every_worker_is_started_anew(
