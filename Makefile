@@ -8,8 +8,9 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
-# Two processes; loadscope keeps the tests of a class together, which share their trainings.
-PYTEST_FLAGS ?= -n 2 --dist loadscope
+# Two processes; loadscope keeps the tests of a class together, which share their trainings. They
+# begin in the order of tests/conftest.py, slow ones first, and not by the number of tests.
+PYTEST_FLAGS ?= -n 2 --dist loadscope --no-loadscope-reorder
 BENCH_FLAGS ?=
 DEMO_FLAGS ?= --methods ddpm,simclr,moco --shots 50
 

@@ -55,6 +55,13 @@ def painted(drawing: Drawing, palette: Palette, **settings: Any) -> Iterator[Fig
         yield figure
 
 
+def arrange_for_good(figure: Figure) -> None:
+    """Lay a painted figure out once: to save it would lay it out, and draw it, twice a format."""
+    figure.draw_without_rendering()
+    # Not "none", which leaves a placeholder for which a figure is drawn once more.
+    figure.set_layout_engine(None)
+
+
 def arranged(axes: Axes) -> Figure:
     """The figure of these axes after its layout, so that places in it can be measured."""
     from matplotlib.figure import Figure as MplFigure

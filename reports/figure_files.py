@@ -14,7 +14,7 @@ from benchmark.errors import StoreError
 from benchmark.plugins import Report
 from benchmark.reports.building import build_tables
 from benchmark.reports.cost_figures import cost_drawing
-from benchmark.reports.drawing import Drawing, painted
+from benchmark.reports.drawing import Drawing, arrange_for_good, painted
 from benchmark.reports.efficiency_figures import efficiency_drawing
 from benchmark.reports.figures import cumulative_drawing, dots_drawing
 from benchmark.reports.labels import short_names
@@ -145,9 +145,7 @@ def saved(drawing: Drawing) -> dict[str, bytes]:
     """The drawing in every format; the font is embedded in PDF, and in SVG text stays text."""
     files = {}
     with painted(drawing, PAPER, **SETTINGS) as figure:
-        # Arranged once; each format would do it again.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        arrange_for_good(figure)
         for kind in FORMATS:
             stream = io.BytesIO()
             told: Any = dict(METADATA[kind]) | {"Title": drawing.description}

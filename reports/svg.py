@@ -7,7 +7,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from benchmark.reports.drawing import painted
+from benchmark.reports.drawing import arrange_for_good, painted
 from benchmark.reports.palettes import PAGE, page_variables
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def to_svg(drawing: Drawing, identifier: str) -> str:
     """
     stream = io.StringIO()
     with painted(drawing, PAGE) as figure:
+        arrange_for_good(figure)
         figure.savefig(
             stream,
             format="svg",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmark.reports.html import HtmlReport
+from benchmark.snapshot import Snapshot
 from benchmark.store import Store
 from tests.reports.browser import browser, open_page
 from tests.reports.store_builder import build_store
@@ -16,7 +17,8 @@ __all__ = ["browser", "open_page", "page", "store"]
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Two datasets, six strategies on two backbones, two shots, two seeds, one failed cell."""
-    return build_store(tmp_path_factory.mktemp("reports") / "runs")
+    # As reports read it: each part once.
+    return Snapshot(build_store(tmp_path_factory.mktemp("reports") / "runs").root)
 
 
 @pytest.fixture(scope="session")
