@@ -4,6 +4,7 @@ import contextlib
 import functools
 import io
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,8 +63,10 @@ class CommandLine:
     phantom = "phantom-cephalometric[train=10,test=3,size=64]"
     tiny = REPOSITORY / "tests" / "conf" / "tiny.toml"
 
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """``python -m benchmark ARGUMENTS`` from the checkout, in this process.
+    def __call__(
+        self, *arguments: str | Path, folder: Path = REPOSITORY
+    ) -> subprocess.CompletedProcess[str]:
+        """``python -m benchmark ARGUMENTS`` in a folder, in this process.
 
         Plugins of files are forgotten afterwards; an error that is no sentence is raised.
         """
@@ -71,7 +74,7 @@ class CommandLine:
         output, errors = io.StringIO(), io.StringIO()
         with (
             pytest.MonkeyPatch.context() as patch,
-            contextlib.chdir(REPOSITORY),
+            contextlib.chdir(folder),
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(errors),
         ):
@@ -84,12 +87,25 @@ class CommandLine:
             words, int(left.value.code or 0), output.getvalue(), errors.getvalue()
         )
 
-    def in_a_process(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """The same in a process of its own, which costs its imports."""
+    def walk(self, script: str, folder: Path) -> str:
+        """All commands of a page one after the other, as a shell reads them; what they said."""
+        said = ""
+        for line in script.replace("\\\n", " ").splitlines():
+            words = shlex.split(line)
+            assert words[:3] == ["python", "-m", "benchmark"], line
+            done = self(*words[3:], folder=folder)
+            said += done.stdout + done.stderr
+            assert done.returncode == 0, said
+        return said
+
+    def in_a_process(
+        self, *arguments: str | Path, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """The same from the checkout in a process of its own, which costs its imports."""
         return subprocess.run(
             [sys.executable, "-m", "benchmark", *map(str, arguments)],
             cwd=REPOSITORY,
-            env=os.environ | {"COLUMNS": "200"},
+            env=os.environ | {"COLUMNS": "200"} | variables,
             capture_output=True,
             text=True,
             timeout=600,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import CommandLine
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +30,9 @@ def test_the_section_goes_through_new_info_check_run_and_list(section: str) -> N
 
 
 def test_every_command_of_the_section_works_in_its_order(
-    section: str, repository: Path, tmp_path: Path
+    section: str, command_line: CommandLine, tmp_path: Path
 ) -> None:
-    modules = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
-    # The section's `python` is the one that runs this test, also where no environment is active.
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    done = subprocess.run(
-        ["bash", "-ec", "".join(blocks(section, "sh"))],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": modules, "PATH": programs, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
+    said = command_line.walk("".join(blocks(section, "sh")), tmp_path)
     assert "10 checks pass" in said
     assert "broken" not in said
     listed = said.rpartition("methods\n")[2]

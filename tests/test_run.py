@@ -27,7 +27,9 @@ def finished(
     """One run with every stage in it: three methods, two numbers of shots, one seed."""
     output = tmp_path_factory.mktemp("finished")
     asked = ("--methods", "ddpm,simclr,moco", "--shots", "3,5", "--reports", "html,csv,markdown")
-    done = command_line.in_a_process(*command_line.tiny_request(output, *asked))
+    request = command_line.tiny_request(output, *asked)
+    # What the command imports is told on its standard error, that of its workers nowhere.
+    done = command_line.in_a_process(*request, PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0, done.stdout + done.stderr
     return output, done
 
@@ -46,6 +48,14 @@ def test_the_control_is_added_and_every_row_is_printed(
     for title in ("DDPM", "SimCLR", "MoCo v2", "From scratch"):
         assert title in finished[1].stdout
     assert "8 of 8 cells done" in finished[1].stdout
+
+
+def test_the_command_itself_does_without_torch(
+    finished: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    imported = {line.rpartition("|")[2].strip() for line in finished[1].stderr.splitlines()}
+    assert {"benchmark.running", "matplotlib"} <= imported
+    assert not {"torch", "torchvision", "diffusers", "timm", "lightly"} & imported
 
 
 def test_metrics_of_the_cell_equal_pandas_on_its_predictions(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +13,9 @@ import pytest
 from benchmark.registry import registry
 from tests.images.dicom_files import SECRETS, write_dicom
 from tests.labels.writers import Film, cvat_points
+
+if TYPE_CHECKING:
+    from tests.conftest import CommandLine
 
 pytestmark = pytest.mark.slow
 
@@ -52,29 +53,17 @@ def write_films(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def walked(
-    page: str, repository: Path, tmp_path_factory: pytest.TempPathFactory
+    page: str, command_line: CommandLine, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
     """The folder in which all commands of the section were run, and what they printed."""
     here = tmp_path_factory.mktemp("walk")
     write_films(here / "films")
     section = page.partition("## Ten minutes")[2].partition("\n## ")[0]
     commands = re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
-    modules = os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")])
-    # The section's `python` is the one that runs this test, also where no environment is active.
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    private = {name: str(here / "private") for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
-    done = subprocess.run(
-        ["bash", "-ec", "".join(commands)],
-        cwd=here,
-        env=os.environ | private | {"PYTHONPATH": modules, "PATH": programs, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    return here, said
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(name, str(here / "private"))
+        return here, command_line.walk("".join(commands), here)
 
 
 def test_the_section_goes_from_prepare_to_the_report(page: str) -> None:
