@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import colorsys
+import functools
 import io
 import math
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from benchmark.spacing import spacing_text
 from benchmark.splits import draw
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from PIL import Image
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -111,6 +113,20 @@ def write_sheet(path: Path, tiles: Sequence[Tile], landmark_names: Sequence[str]
     write_file(path, stream.getvalue())
 
 
+@functools.cache
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("contact_sheet.html.j2")
+
+
 def write_page(
     path: Path, index: DatasetIndex, tiles: Sequence[Tile], facts: Sequence[tuple[str, str]]
 ) -> None:
@@ -125,17 +141,8 @@ def write_page(
     Raises:
         StoreError: The file cannot be written.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     colours = [_hex(colour) for colour in colours_of(len(index.landmark_names))]
-    text = environment.get_template("contact_sheet.html.j2").render(
+    text = _template().render(
         title=index.title,
         facts=facts,
         total=len(index.samples),

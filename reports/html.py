@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class HtmlReport(Report):
         return template.render(_context(store))
 
 
+@functools.cache
 def _environment() -> Environment:
     """Jinja2 with escaping everywhere; markup is only what this package wrote itself."""
     import jinja2

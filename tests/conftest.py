@@ -1,7 +1,6 @@
 """What all tests share: a quiet, offline environment and the way to the real radiographs."""
 
 import contextlib
-import functools
 import io
 import os
 import shlex
@@ -11,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
+from benchmark import cli
 from benchmark import registry as registry_module
-from benchmark.cli import main
 from benchmark.engines import zygote
 
 # Before anything imports torch: threads that spin make a busy machine crawl, one thread gives the
@@ -57,6 +57,14 @@ def kept_imports() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def built_once() -> Iterator[None]:
+    """The commands with their options, which Typer would build at each call of the program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "app", typer.main.get_command(cli.app))
+        yield
+
+
 class CommandLine:
     """Runs the command line as a user would, with what was printed as text."""
 
@@ -78,11 +86,12 @@ class CommandLine:
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(errors),
         ):
-            patch.setattr(registry_module, "_shared", functools.cache(registry_module.Registry))
             patch.setattr(sys, "argv", ["benchmark", *words])
             patch.setenv("COLUMNS", "200")
             with pytest.raises(SystemExit) as left:
-                main()
+                cli.main()
+        if any(registry_module.registry(kind)._files for kind in registry_module.KINDS):
+            registry_module._shared.cache_clear()
         return subprocess.CompletedProcess(
             words, int(left.value.code or 0), output.getvalue(), errors.getvalue()
         )
