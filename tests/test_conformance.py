@@ -17,6 +17,8 @@ from benchmark.testing.workbench import SMALL_UNET
 SETTINGS: dict[str, dict[str, Any]] = {
     # Generated pictures cost more than these trainings, and nothing here looks at them.
     "ddpm": {"options": {"samples": 0}},
+    # Its loss of each cell of a view takes ten times what the network takes.
+    "vicregl": {"learning_options": {"hidden": 64, "output": 32}},
 }
 
 
