@@ -17,8 +17,8 @@ from benchmark.testing.workbench import SMALL_UNET
 SETTINGS: dict[str, dict[str, Any]] = {
     # Generated pictures cost more than these trainings, and nothing here looks at them.
     "ddpm": {"options": {"samples": 0}},
-    # Its loss compares every cell of a view with every other, which takes ten times what the network
-    # takes: fewer cells here, and fewer matches among them.
+    # Its loss compares every cell of a view with every other, ten times the work of the network:
+    # fewer cells here, and fewer matches among them.
     "vicregl": {"learning_options": {"cells": 9, "matches": 8, "hidden": 64, "output": 32}},
 }
 
