@@ -10,7 +10,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 # Two processes; loadscope keeps the tests of a class together, which share their trainings. They
 # begin in the order of tests/conftest.py, slow ones first, and not by the number of tests.
-PYTEST_FLAGS ?= -n 2 --dist loadscope --no-loadscope-reorder
+PYTEST_FLAGS ?= -n 2 --dist loadscope --no-loadscope-reorder --durations=20
 BENCH_FLAGS ?=
 DEMO_FLAGS ?= --methods ddpm,simclr,moco --shots 50
 

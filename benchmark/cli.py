@@ -32,7 +32,7 @@ Margin = Annotated[
 
 Reports = Annotated[
     str | None,
-    typer.Option(help="Reports to write, separated by commas, all (default) or none."),
+    typer.Option(help="Reports to write (`list reports`), with commas; all (default) or none."),
 ]
 
 

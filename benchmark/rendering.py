@@ -40,7 +40,7 @@ def choose_reports(names: Sequence[str]) -> tuple[type[Report], ...]:
         if plugin.filename is not None:
             chosen.append(plugin)
         elif spec.name in names:
-            raise UsageError(f"--reports {spec}: it writes no file, leave it out")
+            raise UsageError(f"--reports {spec}: it is printed and writes no file, leave it out")
     return tuple(chosen)
 
 

@@ -100,14 +100,15 @@ class LocalEngine:
                     self._watch(list(workers.values()))
                     self._leave(agenda, list(workers.values()), interrupting)
                     self.display.tick()
+                if self._zygote is not None:
+                    zygote.give_back(self._zygote)
+                    self._zygote = None
             finally:
                 for worker in workers.values():
                     worker.process.kill()
                     worker.process.wait()
                     self.store.clear_unfinished(FOLDER[worker.task.kind], worker.task.key)
-                if self._zygote is not None:
-                    zygote.give_back(self._zygote)
-                    self._zygote = None
+                self._close_zygote()
                 self.store.leases.forget_dead()
             if interrupting.asked:
                 raise KeyboardInterrupt
@@ -205,9 +206,7 @@ class LocalEngine:
                 self._zygote = self._zygote or zygote.take(shared)
                 return self._zygote.fork(variables, self._imports)
             except OSError:
-                if self._zygote is not None:
-                    self._zygote.close()
-                    self._zygote = None
+                self._close_zygote()
         return subprocess.Popen(
             [sys.executable, "-m", "benchmark.worker"],
             stdin=subprocess.PIPE,
@@ -215,6 +214,11 @@ class LocalEngine:
             stderr=subprocess.DEVNULL,
             env=shared | variables,
         )
+
+    def _close_zygote(self) -> None:
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
 
     def _listen(self, worker: _Worker) -> bool:
         """Read what a worker has said; False once it has ended."""

@@ -22,6 +22,9 @@ from typing import IO, Any, Protocol
 SWITCH = "LANDMARK_FORK"
 """The environment variable that has every worker started anew where it is 0."""
 
+LATE = ("COLUMNS", "XDG_", "PYTEST_")
+"""Beginnings of variables that workers are told anew: what an import reads of them is no matter."""
+
 MESSAGE = 1 << 20
 STATUS_UNKNOWN = 1
 
@@ -91,7 +94,7 @@ class Zygote:
         order, stdin = os.pipe()
         stdout, events = os.pipe()
         try:
-            wanted = {"variables": dict(variables), "modules": list(modules)}
+            wanted = {"variables": {**self.variables, **variables}, "modules": list(modules)}
             message = json.dumps(wanted).encode()
             socket.send_fds(self._channel, [message], [order, events])
             while (told := self._read()).get("forked") is None:
@@ -191,7 +194,8 @@ def take(variables: Mapping[str, str]) -> Zygote:
     """The process of an earlier engine with this environment, or a new one."""
     while _waiting:
         found = _waiting.pop()
-        if _lasting(found.variables) == _lasting(variables):
+        if _early(found.variables) == _early(variables):
+            found.variables = dict(variables)
             return found
         found.close()
     return Zygote(variables)
@@ -205,9 +209,9 @@ def give_back(zygote: Zygote) -> None:
         _waiting.append(zygote)
 
 
-def _lasting(variables: Mapping[str, str]) -> dict[str, str]:
-    """Without what pytest tells of the test that is running."""
-    return {name: value for name, value in variables.items() if not name.startswith("PYTEST_")}
+def _early(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a library may have read while it was imported."""
+    return {name: value for name, value in variables.items() if not name.startswith(LATE)}
 
 
 # --- in the other process ----------------------------------------------------------------------
@@ -226,6 +230,9 @@ def _work(variables: dict[str, str], order: int, events: int, not_its_own: Seque
         for descriptor in (order, events, *not_its_own):
             os.close(descriptor)
         os.environ.update(variables)
+        for name in [name for name in os.environ if name.startswith(LATE)]:
+            if name not in variables:
+                del os.environ[name]
         sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
 
         from benchmark.worker import main as work

@@ -84,6 +84,7 @@ def test_engines_share_one_process_where_it_is_kept_and_the_environment_is_the_s
     modules = started(monkeypatch)
     with zygote.kept():
         run(tmp_path, "a")
+        monkeypatch.setenv("COLUMNS", "77")
         run(tmp_path, "b")
         assert modules.count("benchmark.engines.zygote") == 1
         monkeypatch.setenv("OMP_PROC_BIND", "close")
