@@ -56,7 +56,7 @@ class Printed(Report):
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two reports, and one that is printed."""
     (tmp_path / "none").mkdir()
-    found = Registry("report", tmp_path / "none", "none")
+    found: Registry[Report] = Registry("report", tmp_path / "none", "none")
     monkeypatch.setattr(rendering, "registry", lambda kind: found)
     plugins = {"failing": Failing, "folder": Folder, "printed": Printed}
     monkeypatch.setattr(found, "_entries", dict.fromkeys(plugins))
