@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.accounting import counted
-from benchmark.config import AugmentationConfig
 from benchmark.heatmaps import valid_landmarks
+from benchmark.protocol import AugmentationConfig
 from benchmark.warp import Warp, constant, random_crop, random_warp, uniform
 
 _READOUT_NOISE = 5.0  # electrons, within the 3 to 10 of flat panel detectors

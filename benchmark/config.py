@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError
 
 from benchmark.engines.options import EngineName, RayOptions, Resources, SlurmOptions
 from benchmark.errors import UsageError
 from benchmark.leases import LEASE_SECONDS
+from benchmark.protocol import (
+    NonNegative,
+    PositiveFloat,
+    PositiveInt,
+    PretrainingConfig,
+    ProtocolConfig,
+    Settings,
+)
 from benchmark.transfer import TransferName
 
 CHECKPOINT_SECONDS = 60.0
@@ -19,85 +27,6 @@ CHECKPOINT_SECONDS = 60.0
 PRESET_FOLDER = Path(__file__).parent / "presets"
 
 M = TypeVar("M", bound=BaseModel)
-
-PositiveInt = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, and an unknown name is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class AugmentationConfig(Settings):
-    """Strengths of the fine-tuning augmentation; the same for every method."""
-
-    rotation: NonNegative = Field(10.0, description="Largest rotation, degrees.")
-    scale: Fraction = Field(0.12, description="Largest relative change of scale.")
-    shift: Fraction = Field(0.05, description="Largest shift, as a fraction of the side.")
-    elastic: Fraction = Field(0.01, description="Elastic displacement, fraction of the side.")
-    gamma: NonNegative = Field(0.4, description="Largest |log gamma|.")
-    contrast: NonNegative = Field(0.2, description="Largest relative change of contrast.")
-    brightness: NonNegative = Field(0.2, description="Largest shift of brightness, range [-1, 1].")
-    dose: tuple[PositiveFloat, PositiveFloat] | None = Field(
-        (2000.0, 30000.0),
-        description="Least and most photons a pixel, drawn log-uniformly; None: no noise.",
-    )
-    noise_probability: Fraction = Field(0.5, description="Share of images with dose noise.")
-    scatter_probability: Fraction = Field(0.2, description="Share of images with scatter haze.")
-    blur: NonNegative = Field(0.7, description="Largest sigma of the detector blur, px.")
-    blur_probability: Fraction = Field(0.2, description="Share of images with detector blur.")
-    collimation_probability: Fraction = Field(0.1, description="Share of collimated images.")
-
-    @model_validator(mode="after")
-    def _dose_is_a_range(self) -> Self:
-        if self.dose is not None and self.dose[0] > self.dose[1]:
-            raise ValueError(f"dose is [least, most], not {list(self.dose)}")
-        return self
-
-
-class ProtocolConfig(Settings):
-    """Fine-tuning and evaluation: the same for all methods, and owned by the harness."""
-
-    version: int = Field(1, description="Raised whenever the same settings give another result.")
-    image_size: PositiveInt = Field(
-        144, description="Side of the square, in px, whose area the working images have at most."
-    )
-    steps: PositiveInt = Field(200, description="Optimiser steps of the fine-tuning.")
-    batch_size: PositiveInt = 8
-    learning_rate: PositiveFloat = Field(2e-3, description="Peak of the one-cycle schedule.")
-    weight_decay: NonNegative = 1e-2
-    warmup: Fraction = Field(0.1, description="Share of the steps in which the rate rises.")
-    gradient_clip: PositiveFloat = 5.0
-    loss: Literal["softmax", "mse", "bce", "awing", "channel-softmax"] = "softmax"
-    decoder: Literal[
-        "auto", "local", "local-linear", "local-sigmoid", "parabola", "argmax", "soft", "contour"
-    ] = Field("auto", description="auto: the one that inverts the loss's target.")
-    sigma: PositiveFloat = Field(1.5, description="Sigma of the target Gaussian, working px.")
-    selection: Literal["last", "val"] = Field(
-        "last", description="Weights to test: the last ones, or the best on the val split."
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="Of the forward pass, here and in pretraining; auto: bfloat16 on a GPU that "
-        "has it, and on a CPU where a measurement of a second, kept in the store, finds it faster.",
-    )
-    augmentation: AugmentationConfig = AugmentationConfig()
-
-
-class PretrainingConfig(Settings):
-    """The budget of pretraining: equal optimiser steps for all methods."""
-
-    steps: PositiveInt = Field(200, description="Optimiser steps.")
-    batch_size: PositiveInt = Field(16, description="Images a step.")
-    comparison_batch_size: PositiveInt = Field(
-        64,
-        description="Images a step of methods whose loss compares the images of a batch: a real "
-        "batch, because accumulated gradients add nothing to compare with.",
-    )
 
 
 class Preset(Settings):

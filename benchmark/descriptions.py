@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from benchmark.config import Settings, read_toml
+from benchmark.config import read_toml
 from benchmark.errors import DataError, UsageError
 from benchmark.plugin_specs import PluginSpec, parse_specs
+from benchmark.protocol import Settings
 from benchmark.registry import registry
 from benchmark.suggestions import did_you_mean
 

@@ -82,7 +82,7 @@ def published_errors(
     sizes: np.ndarray,
     spacing: np.ndarray,
     kind: Kind,
-    flaws: MetricFlaws = MetricFlaws(),  # noqa: B008  (has no state)
+    flaws: MetricFlaws = MetricFlaws(),
 ) -> np.ndarray:
     """Errors of the landmarks as the released code computes them.
 

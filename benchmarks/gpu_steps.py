@@ -25,10 +25,11 @@ from benchmark.acceleration import accelerate
 from benchmark.accounting import CudaClock, Stopwatch
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
-from benchmark.config import ProtocolConfig, load_preset
+from benchmark.config import load_preset
 from benchmark.devices import generator
 from benchmark.finetune import Shots, finetune
 from benchmark.operations import peak_flops
+from benchmark.protocol import ProtocolConfig
 from benchmark.recording import SWITCH
 from benchmark.registry import registry
 from benchmark.training import Trainer

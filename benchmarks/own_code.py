@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.config import AugmentationConfig, ProtocolConfig, load_preset
+from benchmark.config import load_preset
+from benchmark.protocol import AugmentationConfig, ProtocolConfig
 from benchmarks.turns import Turns
 
 if TYPE_CHECKING:

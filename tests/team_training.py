@@ -20,10 +20,10 @@ from torch import Tensor
 
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
-from benchmark.config import AugmentationConfig, ProtocolConfig
 from benchmark.devices import generator
 from benchmark.finetune import Shots, finetune
 from benchmark.parallel import average_gradients, together
+from benchmark.protocol import AugmentationConfig, ProtocolConfig
 from benchmark.registry import registry
 from benchmark.team import RANK, free_port, join_team
 from benchmark.training import Trainer

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark.augment import Augmentation, ViewConfig, collimate, expose, pretraining_views
-from benchmark.config import AugmentationConfig
 from benchmark.heatmaps import valid_landmarks
+from benchmark.protocol import AugmentationConfig
 from benchmark.warp import Warp, random_crop, random_warp
 
 NOTHING = AugmentationConfig(

@@ -13,13 +13,13 @@ import torch
 from benchmark.accounting import HostClock, Stopwatch
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
-from benchmark.config import AugmentationConfig, ProtocolConfig
 from benchmark.finetune import Draws, finetune, load_shots, predict
 from benchmark.metrics import mean_shape, place_shape, radial_errors
 from benchmark.planning import make_plan
 from benchmark.preparation import prepare
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.progress import Listener, Progress, silent
+from benchmark.protocol import AugmentationConfig, ProtocolConfig
 from benchmark.requests import run_config
 from benchmark.store import Store
 from benchmark.unlabelled import as_unit_range

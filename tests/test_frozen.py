@@ -11,9 +11,9 @@ from torch import Tensor
 
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Backbone
-from benchmark.config import ProtocolConfig
 from benchmark.finetune import Shots, finetune
 from benchmark.frozen import FrozenDetector, LinearHead, NoisyInput
+from benchmark.protocol import ProtocolConfig
 from benchmark.registry import registry
 from benchmark.transfer import Transfer
 from benchmark.weights import initial_backbone, load_parts, save_parts

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.config import ProtocolConfig
 from benchmark.errors import DeviceMemoryError
 from benchmark.finetune import Shots, finetune
 from benchmark.losses import LOSSES
 from benchmark.micro_batches import Division, Passes, number_of_images
+from benchmark.protocol import ProtocolConfig
 from benchmark.training import Trainer
 from benchmark.unlabelled import UnlabelledImages
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from benchmark.backbones import build, parse_backbone
 from benchmark.backbones.base import Detector
-from benchmark.config import ProtocolConfig
 from benchmark.errors import BenchmarkError
 from benchmark.finetune import Shots, finetune
+from benchmark.protocol import ProtocolConfig
 from benchmark.recording import SWITCH, WARM_UP, Recorded, Recorder
 
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this torch sees no GPU")

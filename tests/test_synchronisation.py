@@ -18,10 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
-from benchmark.config import AugmentationConfig, ProtocolConfig
 from benchmark.finetune import Shots, finetune
 from benchmark.losses import LOSSES
 from benchmark.methods.ddpm import DDPM, DDPMOptions
+from benchmark.protocol import AugmentationConfig, ProtocolConfig
 from benchmark.training import Trainer
 from benchmark.unlabelled import UnlabelledImages
 from benchmark.weights import initial_backbone

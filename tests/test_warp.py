@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark.augment import ViewConfig, pretraining_views
-from benchmark.config import AugmentationConfig
+from benchmark.protocol import AugmentationConfig
 from benchmark.warp import random_warp
 
 CLEAR = AugmentationConfig(

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from benchmark.augment import View, ViewConfig, pretraining_views
 from benchmark.backbones import parse_backbone
-from benchmark.config import AugmentationConfig
 from benchmark.errors import UsageError
 from benchmark.methods._dense import (
     Level,
@@ -27,6 +26,7 @@ from benchmark.methods.densecl import contrast_cells
 from benchmark.methods.refind import RefindOptions, likeness, refinding
 from benchmark.methods.vicregl import places_in_image
 from benchmark.progress import Listener, Progress, silent
+from benchmark.protocol import AugmentationConfig
 from benchmark.registry import registry
 from benchmark.representation import embedding_health
 from benchmark.training import Trainer
