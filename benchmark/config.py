@@ -25,6 +25,8 @@ from benchmark.transfer import TransferName
 CHECKPOINT_SECONDS = 60.0
 
 PRESET_FOLDER = Path(__file__).parent / "presets"
+PROTOCOL_FOLDER = Path(__file__).parent / "protocols"
+OWN_PROTOCOL = "own"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -65,6 +67,11 @@ class RunConfig(Settings):
         ("whole",), description="What is taken over from a pretraining, and what is trained."
     )
     preset: str = "quick"
+    recipe: str = Field(
+        OWN_PROTOCOL,
+        description="Protocol that [protocol] changes: own (the preset's), or published (that of "
+        "the paper's released code).",
+    )
     protocol: ProtocolConfig = ProtocolConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     data_roots: dict[str, Path] = Field(
@@ -139,6 +146,18 @@ def load_preset(name: str) -> Preset:
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise UsageError(f"unknown preset {name!r}: {hint}choose from {', '.join(preset_names())}")
     return validated(Preset, read_toml(path), where=str(path))
+
+
+def load_protocol(name: str) -> dict[str, Any]:
+    """The settings of a protocol by name; none for the harness's own.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    names = [OWN_PROTOCOL, *sorted(path.stem for path in PROTOCOL_FOLDER.glob("*.toml"))]
+    if name not in names:
+        raise UsageError(f"unknown protocol {name!r}: choose from {', '.join(names)}")
+    return {} if name == OWN_PROTOCOL else read_toml(PROTOCOL_FOLDER / f"{name}.toml")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -174,6 +174,11 @@ class ProtocolConfig(Settings):
         """Whether labelled validation images have a say in the weights that are tested."""
         return self.selection == "val" or self.watches_loss
 
+    @property
+    def takes_from_the_published(self) -> bool:
+        """Whether anything is as the paper's released code has it."""
+        return self.published != PublishedSwitches()
+
     def steps_for(self, shots: int) -> int:
         """Optimiser steps of the fine-tuning on so many labelled images, at most."""
         return self.published.epochs * self.steps_a_pass(shots) or self.steps

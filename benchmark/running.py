@@ -21,7 +21,7 @@ from benchmark.estimates import Estimator
 from benchmark.files import write_record
 from benchmark.housekeeping import tidy
 from benchmark.planning import Plan, PlannedCell, make_plan
-from benchmark.rendering import print_leaderboard, write_reports
+from benchmark.rendering import print_leaderboard, print_published_metric, write_reports
 from benchmark.schema import Failure, RunRecord
 from benchmark.store import Store
 from benchmark.tasks import Work, outstanding
@@ -162,6 +162,9 @@ def _render(store: Store, plan: Plan, console: Console, changed: bool) -> None:
         if changed or not (store.root / "report.html").exists():
             write_reports(store, console)
         print_leaderboard(store, console, {cell.key for cell in plan.cells})
+        theirs = {c.key for c in plan.cells if c.spec.protocol.takes_from_the_published}
+        if theirs:
+            print_published_metric(store, console, theirs)
     except BenchmarkError as error:
         console.print(f"note: {error}", markup=False, highlight=False, soft_wrap=True)
 
