@@ -35,6 +35,10 @@ class Preset(Settings):
     """A named set of defaults."""
 
     description: str
+    run: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What is run where the user does not say: methods, datasets, shots, seeds.",
+    )
     protocol: ProtocolConfig = ProtocolConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     default_backbone: str = "unet"
@@ -137,6 +141,8 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> Preset:
     """Read a preset by name, or from a ``.toml`` file.
 
+    One that ``extends`` another changes what it says otherwise.
+
     Raises:
         UsageError: There is none of that name, or it does not validate.
     """
@@ -145,7 +151,11 @@ def load_preset(name: str) -> Preset:
         close = difflib.get_close_matches(name, preset_names(), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise UsageError(f"unknown preset {name!r}: {hint}choose from {', '.join(preset_names())}")
-    return validated(Preset, read_toml(path), where=str(path))
+    values = read_toml(path)
+    if isinstance(base := values.pop("extends", None), str):
+        shipped = load_preset(base).model_dump(exclude_unset=True)
+        values = merge(shipped, values)
+    return validated(Preset, values, where=str(path))
 
 
 def load_protocol(name: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class AugmentationConfig(Settings):
         """Without ``moved`` where all images are, so that older keys and records stay the same."""
         values: dict[str, Any] = handler(self)
         if self.moved == 1.0:
-            del values["moved"]
+            values.pop("moved", None)
         return values
 
 
@@ -193,7 +193,7 @@ class ProtocolConfig(Settings):
         values: dict[str, Any] = handler(self)
         for name in LATER_OPTIONS:
             if getattr(self, name) == type(self).model_fields[name].default:
-                del values[name]
+                values.pop(name, None)
         return values
 
 

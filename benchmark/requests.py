@@ -43,6 +43,7 @@ def run_config(
         changes = merge(changes, parse_setting(text))
     values = merge(values, _parsed(changes))
     preset = load_preset(str(values.get("preset", "quick")))
+    values = merge(_parsed(preset.run), values)
     defaults = {
         "protocol": merge(
             preset.protocol.model_dump(), load_protocol(str(values.get("recipe", OWN_PROTOCOL)))

@@ -10,7 +10,7 @@ from benchmark.requests import run_config
 
 
 def test_every_shipped_preset_validates_and_says_what_it_is_for() -> None:
-    assert preset_names() == ["paper", "quick", "standard"]
+    assert preset_names() == ["paper", "paper-64", "quick", "standard"]
     for name in preset_names():
         assert len(load_preset(name).description) > 20
 
