@@ -105,11 +105,13 @@ def published_errors(
     scale = GRID / np.asarray(sizes, np.float64)[:, None, :]
     found = np.asarray(predicted, np.float64) * scale
     true = np.asarray(truth, np.float64) * scale
-    if flaws.cut_disks:
-        true = true + _pull_of_the_border(np.rint(true))
+    # Disks are drawn around whole px; halves go to the even number, as in Python.
+    pull = _pull_of_the_border(np.rint(true)) if flaws.cut_disks else 0.0
     if flaws.rounded_points:
-        # Halves go to the even number, as in Python.
-        found, true = np.rint(found), np.rint(true)
+        # What is read back from a disk is rounded again.
+        found, true = np.rint(found), np.rint(np.rint(true) + pull)
+    else:
+        true = true + pull
     return radial_errors(found, true, _lengths(true, sizes, spacing, kind, flaws))
 
 
