@@ -132,7 +132,7 @@ def _tune_and_test(
             spec.protocol,
             steps=spec.finetuning_steps,
             seed=spec.seed,
-            rate=_rate(spec),
+            rate=rate_factor(spec),
             validate=_validation(detector, data, spec, machine),
             listener=listener,
             checkpoint=store.checkpoint(spec.key),
@@ -201,7 +201,7 @@ def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | Frozen
     return FrozenDetector(backbone, landmarks, size, noisy)
 
 
-def _rate(spec: CellSpec) -> float:
+def rate_factor(spec: CellSpec) -> float:
     """What the protocol's learning rate is multiplied by."""
     rate = Transfer.parse(spec.transfer).rate
     return rate if spec.pretraining is not None else rate * spec.protocol.published.random_rate

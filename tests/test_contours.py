@@ -69,12 +69,8 @@ def test_blocks_add_up_to_the_polygon_of_a_digital_disk() -> None:
     inside = (x - 10) ** 2 + (y - 9) ** 2 <= 34.66
     inside[:, :7] = False  # cut
     area, across, down = (part.sum() for part in block_moments(inside))
-    border = inside & ~(
-        np.roll(inside, 1, 0)
-        & np.roll(inside, -1, 0)
-        & np.roll(inside, 1, 1)
-        & np.roll(inside, -1, 1)
-    )
+    sides = [np.roll(inside, step, axis) for step in (-1, 1) for axis in (0, 1)]
+    border = inside & ~np.logical_and.reduce(sides)
     points = np.argwhere(border)[:, ::-1].astype(float)
     order = np.argsort(np.arctan2(points[:, 1] - 9, points[:, 0] - 11))
     px, py = points[order].T

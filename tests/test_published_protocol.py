@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.cell import run_cell, training_ids
+from benchmark.cell import rate_factor, run_cell, training_ids
 from benchmark.config import load_protocol
 from benchmark.errors import UsageError
 from benchmark.frames import fit, stretch
@@ -161,9 +161,7 @@ def test_inputs_in_the_unit_range_go_from_the_darkest_to_the_brightest_pixel() -
 
 
 def test_networks_that_start_at_random_learn_ten_times_as_fast(films: Path) -> None:
-    from benchmark.cell import _rate
-
-    rates = {cell.labels.method: _rate(cell.spec) for cell in plan(films).cells}
+    rates = {cell.labels.method: rate_factor(cell.spec) for cell in plan(films).cells}
     assert rates == {"scratch": 10.0, "denoise": 1.0}
 
 
