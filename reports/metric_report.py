@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchmark.plugins import Report
-from benchmark.reports.leaderboard import escape_markdown
+from benchmark.reports.leaderboard import GAP, escape_markdown
 from benchmark.reports.markdown_tables import markdown_table
 from benchmark.reports.published_metric import MetricTable, metric_tables
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmark.store import Store
+
+NAME = 16
+"""Least width of the column of names in a terminal."""
 
 NOTHING = (
     "The released code knows datasets of 6, 19 and 37 landmarks (chest, head, hand), and tells "
@@ -52,7 +55,7 @@ def _markdown(tables: list[MetricTable]) -> Iterator[str]:
     for table in tables:
         yield f"## {escape_markdown(table.title)}"
         yield ""
-        yield from markdown_table(table.headings, [table.texts(line) for line in table.lines])
+        yield from markdown_table(table.headings(), [table.texts(line) for line in table.lines])
         for note in table.notes:
             yield f"- {escape_markdown(note)}"
         yield ""
@@ -64,10 +67,20 @@ def _print(table: MetricTable, console: Console) -> None:
     from rich.text import Text
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for place, heading in enumerate(table.headings):
-        grid.add_column(Text(heading), justify="right" if place else "left", overflow="fold")
-    for line in table.lines:
-        grid.add_row(*map(Text, table.texts(line)))
+    headings = table.headings(brief=True)
+    lines = [table.texts(line, brief=True) for line in table.lines]
+    # Headings break between words, so that the names get what room there is.
+    widths = [
+        max(len(word) for text in (heading, *column) for word in text.split())
+        for heading, *column in zip(headings, *lines, strict=True)
+    ]
+    room = console.width - sum(widths[1:]) - GAP * len(widths)
+    widths[0] = max(NAME, min(room, max(len(texts[0]) for texts in lines)))
+    for place, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        side: Literal["left", "right"] = "right" if place else "left"
+        grid.add_column(Text(heading), justify=side, overflow="fold", width=width)
+    for texts in lines:
+        grid.add_row(*map(Text, texts))
     console.print()
     console.print(Text(table.title, style="bold"))
     console.print()

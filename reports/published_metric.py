@@ -84,36 +84,43 @@ class MetricTable:
         """Dataset and shots."""
         return f"{self.table.title}: two metrics"
 
-    @property
-    def headings(self) -> list[str]:
-        """Of the columns, with units."""
+    def headings(self, *, brief: bool = False) -> list[str]:
+        """Of the columns, with units; ``brief``: of the first threshold alone."""
         own, theirs = self.table.group.unit, self.unit
-        heads = ["Method", f"MRE, own ({own})", f"MRE, published ({theirs})"]
-        heads += [f"without {name} ({self._unit_without(name)})" for name in FLAWS[self.kind]]
-        for threshold in self.table.group.thresholds:
-            heads += [f"SDR {threshold:g}, own (%)", f"SDR {threshold:g}, published (%)"]
+        heads = ["Method", f"MRE own, {own}", f"MRE published, {theirs}"]
+        for name in FLAWS[self.kind]:
+            unit = own if name == "small_grid" else theirs
+            heads.append(f"without {name.replace('_', ' ')}, {unit}")
+        for threshold in self._thresholds(brief):
+            heads += [f"SDR {threshold:g} own, %", f"SDR {threshold:g} published, %"]
         return heads
 
-    def texts(self, line: Line) -> list[str]:
-        """The cells of a line, in the order of the headings."""
+    def texts(self, line: Line, *, brief: bool = False) -> list[str]:
+        """The cells of a line, in the order of the headings; ``brief``: without intervals."""
         row, own = line.row, line.row.intervals.get("mre")
-        bracket = f" [{own.low:.2f}, {own.high:.2f}]" if own is not None else ""
-        texts = [row.name, f"{row.number('mre') or 0.0:.2f}{bracket}"]
-        texts.append(f"{line.mre:.2f} [{line.interval.low:.2f}, {line.interval.high:.2f}]")
-        texts += [f"{line.without[name]:.2f}" for name in FLAWS[self.kind]]
-        for threshold in self.table.group.thresholds:
+        texts = [row.name, _error(row.number("mre") or 0.0, None if brief else own)]
+        texts.append(_error(line.mre, None if brief else line.interval))
+        texts += [_error(line.without[name]) for name in FLAWS[self.kind]]
+        for threshold in self._thresholds(brief):
             value = row.number(threshold_key(threshold))
             texts += ["" if value is None else f"{value:.1f}", f"{line.sdr[threshold]:.1f}"]
         return texts
 
+    def _thresholds(self, brief: bool) -> tuple[float, ...]:
+        return self.table.group.thresholds[: 1 if brief else None]
+
     @property
     def notes(self) -> list[str]:
         """What must be known of the table, a sentence each."""
-        flaws = "; ".join(f"{name}: {MEANINGS[name]}" for name in FLAWS[self.kind])
-        return [CAPTION, f"Each column 'without' has one flaw off and the others on. {flaws}."]
+        flaws = "; ".join(
+            f"{name.replace('_', ' ')}: {MEANINGS[name]}" for name in FLAWS[self.kind]
+        )
+        return [CAPTION, f"A column 'without' has one flaw off and the others on. {flaws}."]
 
-    def _unit_without(self, flaw: str) -> str:
-        return self.table.group.unit if flaw == "small_grid" else self.unit
+
+def _error(value: float, interval: Interval | None = None) -> str:
+    bracket = f" [{interval.low:.2f}, {interval.high:.2f}]" if interval is not None else ""
+    return f"{value:.2f}{bracket}"
 
 
 def metric_tables(
