@@ -71,7 +71,7 @@ def run(
         ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="quick, standard or paper, or a TOML file.")
+        str | None, typer.Option(help="quick, standard, paper or paper-64, or a TOML file.")
     ] = None,
     protocol: Annotated[
         str | None,

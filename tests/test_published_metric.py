@@ -29,7 +29,8 @@ def disk_around(centre: Pixel) -> set[Pixel]:
         for x in range(max(0, centre[0] - 9), min(SIDE, centre[0] + 10))
         for y in range(max(0, centre[1] - 9), min(SIDE, centre[1] + 10))
     }
-    return {pixel for pixel, height in heights.items() if height >= 0.5 * max(heights.values())}
+    half = 0.5 * max(heights.values())
+    return {pixel for pixel, height in heights.items() if height >= half}
 
 
 def contour_of(pixels: set[Pixel]) -> list[Pixel]:

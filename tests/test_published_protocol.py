@@ -83,8 +83,9 @@ def test_every_line_of_the_recipe_is_a_switch_that_changes_the_keys(films: Path)
         assert keys(plan(films, f"protocol.published.{name}={value}")).isdisjoint(whole), name
     for name in set(load_protocol("published")) - {"published", "augmentation", "image_size"}:
         changed = keys(plan(films, f"protocol.{name}={own[name]}"))
-        # The precision of the tiny preset is that of the recipe.
-        assert changed == whole if name == "precision" else changed.isdisjoint(whole), name
+        same = own[name] == load_protocol("published")[name]
+        assert same == (name in ("precision", "weight_decay"))
+        assert changed == whole if same else changed.isdisjoint(whole), name
 
 
 def test_the_recipe_has_the_papers_steps() -> None:

@@ -64,7 +64,7 @@ def test_the_weights_of_the_least_loss_are_tested_or_the_last_ones() -> None:
             nn.init.constant_(watch.detector.weight, step + 1.0)  # type: ignore[arg-type]
             watch(step)
         watch.restore()
-        assert float(watch.detector.weight) == expected  # type: ignore[arg-type]
+        assert watch.detector.state_dict()["weight"].item() == expected
 
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
