@@ -72,8 +72,8 @@ def test_the_file_says_what_each_number_is(store: Store, table: MetricTable) -> 
     assert CAPTION in text
     assert "spacing of x and y exchanged" in text
     for line in table.lines:
-        assert f"| {line.row.name} | {line.row.number('mre'):.2f} [" in text
-        assert f"{line.mre:.2f} [" in text
+        assert f"| {line.row.name} | {line.row.number('mre'):.2f} \\[" in text
+        assert f"| {line.mre:.2f} \\[{line.interval.low:.2f}, " in text
     rows = [row for row in text.splitlines() if row.startswith("|")]
     assert len({row.count(" | ") for row in rows}) == 1
 
@@ -92,13 +92,17 @@ def test_the_terminal_shows_every_number_within_its_width(
             assert number in text
 
 
-def test_the_page_has_both_metrics_of_real_radiographs_alone(store: Store, tmp_path: Path) -> None:
-    title = "The same predictions under the metric of the paper"
-    assert title in HtmlReport().render(store)
-    phantom = Data(**(vars(SKULL) | {"synthetic": True}))
-    computed = store_of(tmp_path / "runs", phantom)
-    assert title not in HtmlReport().render(computed)
+def test_the_page_shows_both_metrics(store: Store, table: MetricTable) -> None:
+    page = HtmlReport().render(store)
+    assert "The same predictions under the metric of the paper" in page
+    for line in table.lines:
+        assert f">{table.texts(line)[2]}</td>" in page
+
+
+def test_files_are_of_real_radiographs_alone(tmp_path: Path) -> None:
+    computed = store_of(tmp_path, Data(**(vars(SKULL) | {"synthetic": True})))
     assert "No real radiographs" in ReleasedMetric().render(computed)
+    assert list(metric_tables(computed, synthetic=False)) == []
     assert len(list(metric_tables(computed))) == 1
 
 
