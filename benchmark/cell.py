@@ -122,7 +122,7 @@ def _tune_and_test(
     started = time.monotonic()
     with machine.energy_meter() as energy:
         listener = energy.listening(listener)
-        detector = _detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+        detector = initial_detector(store, spec, len(data.record.landmark_names)).to(machine.device)
         if isinstance(detector, Detector):
             size, batch_size = spec.dataset.working_size, spec.protocol.batch_size
             accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
@@ -182,7 +182,7 @@ def _images_seen(spec: CellSpec, steps: int) -> int:
     return passes * spec.shots + min(more * spec.protocol.batch_size, spec.shots)
 
 
-def _detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
+def initial_detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
     """The seed's initial network, with what the transfer takes over put in, under a fresh head."""
     transfer = Transfer.parse(spec.transfer)
     backbone = initial_backbone(BackboneSpec.from_json(spec.backbone), spec.seed)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from benchmark.accounting import counted
 from benchmark.augment import Augmentation
+from benchmark.averaging import AveragedWeights
 from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
 from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.devices import autocast, generator, resolve_precision
@@ -29,6 +30,7 @@ from benchmark.seeding import stream_seed
 from benchmark.training import optimise
 from benchmark.unlabelled import as_inputs, as_shown, as_unit_range
 from benchmark.validation import watch
+from benchmark.views import Views
 
 EVALUATION_BATCH = 16
 
@@ -153,6 +155,9 @@ def finetune(
     mixing = mixes_images(detector)
     lower = "lower protocol.batch_size"
     best = watch(detector, protocol, steps=steps, shots=len(shots.pixels), validate=validate)
+    average = (
+        AveragedWeights(detector, protocol.weight_average) if protocol.weight_average else None
+    )
     keeper = None
     if checkpoint is not None:
         parts: dict[str, Stateful] = {
@@ -162,6 +167,8 @@ def finetune(
         }
         if best is not None:
             parts["best"] = best
+        if average is not None:
+            parts["average"] = average
         keeper = Checkpoint(checkpoint, checkpoint_seconds, parts)
     history = optimise(
         loss,
@@ -179,7 +186,7 @@ def finetune(
         precision=resolve_precision(protocol.precision, device),
         draw=batch,
         listener=listener,
-        after_step=best,
+        after_step=_one_after_another(best, None if average is None else average.follow),
         steering=best.steering if best is not None else None,
         division=Division(weight, lower)
         if mixing is None
@@ -189,7 +196,19 @@ def finetune(
     )
     if best is not None:
         best.restore()
+    if average is not None:
+        average.copy_to_network()
     return history
+
+
+def _one_after_another(*followers: Callable[[int], None] | None) -> Callable[[int], None]:
+    present = [follower for follower in followers if follower is not None]
+
+    def after_step(step: int) -> None:
+        for follower in present:
+            follower(step)
+
+    return after_step
 
 
 @counted("evaluation")
@@ -207,13 +226,14 @@ def predict(
     precision = resolve_precision(protocol.precision, device)
     own = heatmap_loss(protocol.loss).decoder
     decoder = own if protocol.decoder == "auto" else protocol.decoder
+    views = Views(protocol, device)
     found = []
     for start in range(0, len(rows), EVALUATION_BATCH):
         chunk = rows[start : start + EVALUATION_BATCH]
         pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[chunk])).to(device)
         with autocast(device, precision):
-            logits = detector(as_shown(pixels, protocol.published.inputs))
-        points = decode(logits.float(), decoder, protocol.sigma).cpu().numpy()
+            maps = views(detector, as_shown(pixels, protocol.published.inputs))
+        points = decode(maps, decoder, protocol.sigma).cpu().numpy()
         found += [
             data.frames[row].to_native(p.astype(np.float64))
             for row, p in zip(chunk, points, strict=True)

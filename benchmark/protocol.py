@@ -111,7 +111,7 @@ class PublishedSwitches(Settings):
     )
 
 
-LATER_OPTIONS = ("published",)
+LATER_OPTIONS = ("weight_average", "views", "published")
 """Of the protocol, added when there were results already."""
 
 
@@ -146,6 +146,14 @@ class ProtocolConfig(Settings):
         description="Weights to test: the last ones, or those with the least error (val) or loss "
         "(val-loss, looked at after every pass) on the val split.",
     )
+    weight_average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="Decay of the moving average of the weights that is tested in place of the "
+        "last ones; 0: none.",
+    )
+    views: PositiveInt = Field(
+        1, description="Views of each test image, itself among them, whose maps are averaged."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Of the forward pass, here and in pretraining; auto: bfloat16 on a GPU that "
@@ -153,6 +161,15 @@ class ProtocolConfig(Settings):
     )
     augmentation: AugmentationConfig = AugmentationConfig()
     published: PublishedSwitches = PublishedSwitches()
+
+    @model_validator(mode="after")
+    def _one_choice_of_weights(self) -> Self:
+        if self.weight_average and self.selection != "last":
+            raise ValueError(
+                f"weight_average and selection = {self.selection!r} both choose the weights to "
+                "test; leave one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_look_at_validation(self) -> Self:

@@ -106,6 +106,18 @@ class Warp:
         moved = points + self.displacement(points) - self.centre
         return moved @ self.matrix.transpose(1, 2) + self.origin[:, None]
 
+    def inverse(self) -> Warp:
+        """The map from input to output pixels, between images of one size.
+
+        Raises:
+            ValueError: There is an elastic deformation, whose inverse has no closed form.
+        """
+        if self.control is not None:
+            raise ValueError("an elastic deformation has no inverse in closed form")
+        matrix = torch.linalg.inv(self.matrix)
+        origin = self.centre + (matrix @ (self.centre - self.origin)[..., None])[..., 0]
+        return replace(self, matrix=matrix, origin=origin)
+
     def halves(self) -> tuple[Warp, Warp]:
         """The warps of the first and of the second half of the batch."""
         half = len(self.matrix) // 2

@@ -197,3 +197,57 @@ def test_a_resumed_fine_tuning_ends_as_an_undisturbed_one(
     assert history == whole
     assert history.earlier_seconds > 0
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
+
+
+def test_the_average_of_the_weights_is_tested_in_place_of_the_last_ones(
+    data: PreparedDataset,
+) -> None:
+    shots = load_shots(data, data.rows("train")[:4], CPU)
+    last, averaged = detector(data), detector(data)
+    plain = ProtocolConfig(steps=6, batch_size=2)
+    one = finetune(last, shots, plain, steps=6, seed=0)
+    other = finetune(
+        averaged, shots, plain.model_copy(update={"weight_average": 0.9}), steps=6, seed=0
+    )
+    # The training is the same; what is kept of it is not.
+    assert one.loss == other.loss
+    start = detector(data)
+    moved = [
+        (p - q).norm().item() for p, q in zip(last.parameters(), start.parameters(), strict=True)
+    ]
+    less = [
+        (p - q).norm().item()
+        for p, q in zip(averaged.parameters(), start.parameters(), strict=True)
+    ]
+    assert 0 < sum(less) < sum(moved)
+
+
+def test_the_average_survives_an_interruption(data: PreparedDataset, tmp_path: Path) -> None:
+    shots = load_shots(data, data.rows("train")[:4], CPU)
+    protocol = ProtocolConfig(steps=6, batch_size=2, weight_average=0.9)
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.step >= 5:
+            raise StoppedError
+
+    whole, parts = detector(data), detector(data)
+    finetune(whole, shots, protocol, steps=6, seed=0)
+    kept = tmp_path / "training.safetensors"
+    with pytest.raises(StoppedError):
+        finetune(
+            parts,
+            shots,
+            protocol,
+            steps=6,
+            seed=0,
+            listener=stop,
+            checkpoint=kept,
+            checkpoint_seconds=0,
+        )
+    parts = detector(data)
+    finetune(parts, shots, protocol, steps=6, seed=0, checkpoint=kept)
+    for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(one, other)

@@ -1,0 +1,163 @@
+"""What a fine-tuning reaches with its last weights and with averaged ones, with and without views.
+
+    python -m benchmarks.recipe --data-root ../shared/data/cephalometric --views 1,8
+
+One training serves all rows, because neither averages nor views change it. The settings are those
+of ``run --set``; what is shown for a row is what ``run`` gives with ``protocol.weight_average`` and
+``protocol.views`` set so. The predictions are kept where ``--keep`` names a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmark.cell import initial_detector, training_ids
+from benchmark.engines.base import Silent
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import local_settings
+from benchmark.finetune import finetune, load_shots, predict
+from benchmark.grid import CellSpec
+from benchmark.metrics import radial_errors, summarise
+from benchmark.planning import make_plan
+from benchmark.prepared import PreparedDataset, load_prepared
+from benchmark.requests import run_config
+from benchmark.store import Store
+from benchmark.tasks import outstanding
+from benchmark.transfer import Transfer
+from benchmark.validation import VALIDATIONS
+
+CPU = torch.device("cpu")
+
+
+def ready(store: Store, asked: argparse.Namespace) -> tuple[CellSpec, PreparedDataset]:
+    """The cell of the method, with its dataset prepared and its pretraining in the store.
+
+    Raises:
+        SystemExit: A task failed.
+    """
+    flags = {
+        "preset": asked.preset,
+        "datasets": asked.dataset,
+        "data_roots": tuple(asked.data_root),
+        "methods": asked.method,
+        "backbones": asked.backbone,
+        "shots": str(asked.shots),
+        "output": store.root,
+    }
+    config = run_config(flags | {"seeds": asked.seed + 1}, None, asked.set)
+    plan = make_plan(config)
+    (cell,) = (
+        cell
+        for cell in plan.cells
+        if (cell.labels.method, cell.labels.seed) == (asked.method, asked.seed)
+    )
+    alone = replace(plan, cells=(cell,))
+    work = outstanding(alone, store, config.preset, processes=1, mend=False, retry="failed")
+    before = tuple(task for task in work.tasks if task.kind != "cell")
+    outcome = LocalEngine(store, local_settings(1, 1, "cpu"), Silent()).run(before)
+    if outcome.failed:
+        raise SystemExit(f"error: {outcome.failed[0][1].sentence}")
+    return cell.spec, load_prepared(store, cell.spec.dataset.key)
+
+
+class Rows:
+    """Prints a row of Markdown for each number of views of a detector.
+
+    Args:
+        data: The dataset.
+        spec: The cell.
+        views: Numbers of views.
+        keep: Where predictions are kept; None keeps none.
+    """
+
+    def __init__(
+        self, data: PreparedDataset, spec: CellSpec, views: list[int], keep: Path | None
+    ) -> None:
+        self._data, self._spec, self._views, self._keep = data, spec, views, keep
+        self._begun = time.monotonic()
+        radii = " | ".join(f"SDR {radius:g} %" for radius in data.record.thresholds)
+        print(f"| weights | views | MRE {data.record.unit} | median | P95 | {radii} | after, s |")
+        print("| --- " * (6 + len(data.record.thresholds)) + "|", flush=True)
+
+    def __call__(self, weights: str, detector: torch.nn.Module) -> None:
+        """Predict the test images, and print."""
+        test = self._data.rows("test")
+        truth, spacing = self._data.points[test], self._data.spacing[test]
+        for views in self._views:
+            protocol = self._spec.protocol.model_copy(update={"views": views})
+            found = predict(detector, self._data, test, protocol, CPU)
+            metrics = summarise(radial_errors(found, truth, spacing), self._data.record.thresholds)
+            rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
+            print(
+                f"| {weights} | {views} | {metrics.mre:.3f} | {metrics.median:.3f} "
+                f"| {metrics.p95:.2f} | {rates} | {time.monotonic() - self._begun:.0f} |",
+                flush=True,
+            )
+            if self._keep is not None:
+                self._keep.mkdir(parents=True, exist_ok=True)
+                np.save(self._keep / f"{weights}-{views}.npy", found)
+
+
+def last_validation(show: Callable[[], None]) -> Callable[[], float]:
+    """A validation that does nothing but to look at the last weights, before they are averaged."""
+    done = 0
+
+    def validate() -> float:
+        nonlocal done
+        done += 1
+        if done == VALIDATIONS:
+            show()
+        # The last weights are always the best, so that they are the ones that stay.
+        return -float(done)
+
+    return validate
+
+
+def main() -> None:
+    """Train once, and print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--dataset", default="cephalometric")
+    parser.add_argument("--data-root", action="append", default=[])
+    parser.add_argument("--method", default="imagenet")
+    parser.add_argument("--backbone", default="timm/tf_efficientnet_lite0")
+    parser.add_argument("--shots", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], help="as for `run`")
+    parser.add_argument("--views", type=lambda text: [int(n) for n in text.split(",")], default=[1])
+    parser.add_argument("--average", type=float, default=0.99, help="decay of the averaged weights")
+    parser.add_argument("--store", type=Path, help="for prepared images and pretrainings")
+    parser.add_argument("--keep", type=Path, help="a folder for the predictions")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(asked.store or Path(folder))
+        spec, data = ready(store, asked)
+        detector = initial_detector(store, spec, len(data.record.landmark_names))
+        shots = data.rows_of(training_ids(data, spec))
+        print(f"{len(shots)} shots, {spec.dataset.working_size}, {spec.finetuning_steps} steps")
+        rows = Rows(data, spec, asked.views, asked.keep)
+        finetune(
+            detector,
+            load_shots(data, shots, CPU),
+            spec.protocol.model_copy(update={"weight_average": asked.average}),
+            steps=spec.finetuning_steps,
+            seed=spec.seed,
+            rate=Transfer.parse(spec.transfer).rate,
+            validate=last_validation(lambda: rows("last", detector)),
+        )
+        rows("averaged", detector)
+
+
+if __name__ == "__main__":
+    main()
