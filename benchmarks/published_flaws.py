@@ -50,7 +50,7 @@ class Truth:
 def indexed(name: str, kind: Kind, root: Path) -> Truth:
     """The images of a public dataset that are there; its test set where that is whole."""
     plugins = registry("dataset")
-    spec = PluginSpec(name, {"partial": "true"})
+    spec = PluginSpec(name, (("partial", "true"),))
     options = plugins.options(spec)
     index = plugins.load(name)(options, root / name).index()
     test = index.split("test")
