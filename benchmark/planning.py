@@ -197,7 +197,7 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         raise DataError(f"dataset {index.name} has no test images: there is nothing to measure")
     if config.protocol.uses_validation and not index.split("val"):
         raise UsageError(
-            f"dataset {index.name} has no validation images: use protocol.selection=last"
+            f"{index.name} has no validation images: use selection=last, no plateau, no patience"
         )
     return _Data(chosen.choice, index, chosen.root)
 
