@@ -87,12 +87,12 @@ class MetricTable:
     def headings(self, *, brief: bool = False) -> list[str]:
         """Of the columns, with units; ``brief``: of the first threshold alone."""
         own, theirs = self.table.group.unit, self.unit
-        heads = ["Method", f"MRE own, {own}", f"MRE published, {theirs}"]
+        heads = ["Method", f"MRE own ({own})", f"MRE published ({theirs})"]
         for name in FLAWS[self.kind]:
             unit = own if name == "small_grid" else theirs
-            heads.append(f"without {name.replace('_', ' ')}, {unit}")
+            heads.append(f"without {name.replace('_', ' ')} ({unit})")
         for threshold in self._thresholds(brief):
-            heads += [f"SDR {threshold:g} own, %", f"SDR {threshold:g} published, %"]
+            heads += [f"SDR {threshold:g} own (%)", f"SDR {threshold:g} published (%)"]
         return heads
 
     def texts(self, line: Line, *, brief: bool = False) -> list[str]:
