@@ -28,7 +28,7 @@ from benchmark.protocol import ProtocolConfig
 from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
 from benchmark.training import optimise
-from benchmark.unlabelled import as_inputs, as_shown, as_unit_range
+from benchmark.unlabelled import as_inputs, as_unit_range
 from benchmark.validation import watch
 from benchmark.views import Views
 
@@ -232,7 +232,8 @@ def predict(
         chunk = rows[start : start + EVALUATION_BATCH]
         pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[chunk])).to(device)
         with autocast(device, precision):
-            maps = views(detector, as_shown(pixels, protocol.published.inputs))
+            images = as_inputs(as_unit_range(pixels), protocol.published.inputs)
+            maps = views(detector, images)
         points = decode(maps, decoder, protocol.sigma).cpu().numpy()
         found += [
             data.frames[row].to_native(p.astype(np.float64))
