@@ -34,20 +34,23 @@ from benchmark.progress import Listener, silent
 from benchmark.registry import registry
 from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor
 from benchmark.seeding import stream_seed
-from benchmark.splits import draw
+from benchmark.splits import draw, first
 from benchmark.store import Store
 from benchmark.transfer import Transfer
+from benchmark.validation import validation_loss
 from benchmark.weights import initial_backbone, load_parts
 
 PREDICTIONS = "predictions.parquet"
 HISTORY = "history.parquet"
 
 
-def training_ids(data: PreparedDataset, seed: int, shots: int) -> tuple[str, ...]:
+def training_ids(data: PreparedDataset, spec: CellSpec) -> tuple[str, ...]:
     """The few-shot draw of a cell: nested in shots, the same for all methods."""
     train = [data.ids[row] for row in data.rows("train")]
+    if spec.protocol.published.draws == "sorted":
+        return first(train, spec.shots)
     groups = {name: group for name, group in zip(data.ids, data.groups, strict=True) if group}
-    return draw(train, data.record.name, seed, shots, groups)
+    return draw(train, data.record.name, spec.seed, spec.shots, groups)
 
 
 def run_cell(
@@ -67,7 +70,7 @@ def run_cell(
     with machine.stopwatch(resolve_precision(spec.protocol.precision, machine.device)) as stopwatch:
         with counted("decode"):
             data = load_prepared(store, spec.dataset.key)
-            ids = training_ids(data, spec.seed, spec.shots)
+            ids = training_ids(data, spec)
         shots, test = data.rows_of(ids), data.rows("test")
         tested = _tune_and_test(store, spec, data, shots, machine, listener)
         with store.folder("cells", spec.key) as folder:
@@ -125,11 +128,11 @@ def _tune_and_test(
             accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
         history = finetune(
             detector,
-            load_shots(data, shots, machine.device),
+            load_shots(data, shots, machine.device, whole=_whole_labels(spec)),
             spec.protocol,
             steps=spec.finetuning_steps,
             seed=spec.seed,
-            rate=Transfer.parse(spec.transfer).rate,
+            rate=rate_factor(spec),
             validate=_validation(detector, data, spec, machine),
             listener=listener,
             checkpoint=store.checkpoint(spec.key),
@@ -151,8 +154,8 @@ def _costs(
         "extra": pretrained.extra if pretrained else None,
         "parameters": sum(p.numel() for p in tested.detector.parameters()),
         "multiply_adds": multiply_adds(tested.detector, spec.dataset.working_size),
-        "steps": spec.finetuning_steps,
-        "images_seen": spec.finetuning_steps * spec.protocol.batch_size,
+        "steps": len(tested.history.loss),
+        "images_seen": _images_seen(spec, len(tested.history.loss)),
         "micro_batches": tested.history.parts,
         "peak_memory_mb": peak_memory_mb(),
         "peak_gpu_memory_mb": peak_gpu_memory_mb(machine.device),
@@ -169,6 +172,14 @@ def _costs(
             finetuning_seconds=tested.finetuning_seconds,
         ),
     }
+
+
+def _images_seen(spec: CellSpec, steps: int) -> int:
+    """Labelled images drawn in so many steps, repeats counted."""
+    if not spec.protocol.published.epochs:
+        return steps * spec.protocol.batch_size
+    passes, more = divmod(steps, spec.protocol.steps_a_pass(spec.shots))
+    return passes * spec.shots + min(more * spec.protocol.batch_size, spec.shots)
 
 
 def initial_detector(store: Store, spec: CellSpec, landmarks: int) -> Detector | FrozenDetector:
@@ -190,12 +201,25 @@ def initial_detector(store: Store, spec: CellSpec, landmarks: int) -> Detector |
     return FrozenDetector(backbone, landmarks, size, noisy)
 
 
+def rate_factor(spec: CellSpec) -> float:
+    """What the protocol's learning rate is multiplied by."""
+    rate = Transfer.parse(spec.transfer).rate
+    return rate if spec.pretraining is not None else rate * spec.protocol.published.random_rate
+
+
+def _whole_labels(spec: CellSpec) -> bool:
+    return spec.protocol.published.labels == "whole"
+
+
 def _validation(
     detector: Detector | FrozenDetector, data: PreparedDataset, spec: CellSpec, machine: Machine
 ) -> Callable[[], float] | None:
-    if spec.protocol.selection == "last":
+    if not spec.protocol.uses_validation:
         return None
     rows = data.rows("val")
+    if spec.protocol.watches_loss:
+        labelled = load_shots(data, rows, machine.device, whole=_whole_labels(spec))
+        return lambda: validation_loss(detector, labelled, spec.protocol)
 
     def error() -> float:
         predicted = predict(detector, data, rows, spec.protocol, machine.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -76,7 +76,14 @@ def run(
         ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="quick, standard or paper, or a TOML file.")
+        str | None, typer.Option(help="quick, standard, paper or paper-64, or a TOML file.")
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Fine-tuning and evaluation: own (default), or published: as the paper's released "
+            "code has it, see docs/published-protocol.md."
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with any of these settings.")
@@ -162,6 +169,7 @@ def run(
         "backbones": backbones,
         "transfer": transfer,
         "preset": preset,
+        "recipe": protocol,
         "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
         "unlabelled": unlabelled,
@@ -195,12 +203,20 @@ def status(output: Output = DEFAULT_OUTPUT) -> None:
 
 
 @app.command()
-def leaderboard(output: Output = DEFAULT_OUTPUT, margin: Margin = None) -> None:
+def leaderboard(
+    output: Output = DEFAULT_OUTPUT,
+    margin: Margin = None,
+    metric: Annotated[
+        Literal["own", "published"],
+        typer.Option(help="published: that of the paper's released code, beside the own one."),
+    ] = "own",
+) -> None:
     """Print the leaderboard of everything in the store."""
     from benchmark.overview import existing_store
-    from benchmark.rendering import print_leaderboard
+    from benchmark.rendering import print_leaderboard, print_published_metric
 
-    print_leaderboard(existing_store(output, margin), _console())
+    show = print_leaderboard if metric == "own" else print_published_metric
+    show(existing_store(output, margin), _console())
 
 
 @app.command()

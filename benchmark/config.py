@@ -25,6 +25,8 @@ from benchmark.transfer import TransferName
 CHECKPOINT_SECONDS = 60.0
 
 PRESET_FOLDER = Path(__file__).parent / "presets"
+PROTOCOL_FOLDER = Path(__file__).parent / "protocols"
+OWN_PROTOCOL = "own"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,6 +35,10 @@ class Preset(Settings):
     """A named set of defaults."""
 
     description: str
+    run: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What is run where the user does not say: methods, datasets, shots, seeds.",
+    )
     protocol: ProtocolConfig = ProtocolConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     default_backbone: str = "unet"
@@ -65,6 +71,11 @@ class RunConfig(Settings):
         ("whole",), description="What is taken over from a pretraining, and what is trained."
     )
     preset: str = "quick"
+    recipe: str = Field(
+        OWN_PROTOCOL,
+        description="Protocol that [protocol] changes: own (the preset's), or published (that of "
+        "the paper's released code).",
+    )
     protocol: ProtocolConfig = ProtocolConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     data_roots: dict[str, Path] = Field(
@@ -133,6 +144,8 @@ def preset_names() -> list[str]:
 def load_preset(name: str) -> Preset:
     """Read a preset by name, or from a ``.toml`` file.
 
+    One that ``extends`` another changes what it says otherwise.
+
     Raises:
         UsageError: There is none of that name, or it does not validate.
     """
@@ -141,7 +154,23 @@ def load_preset(name: str) -> Preset:
         close = difflib.get_close_matches(name, preset_names(), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise UsageError(f"unknown preset {name!r}: {hint}choose from {', '.join(preset_names())}")
-    return validated(Preset, read_toml(path), where=str(path))
+    values = read_toml(path)
+    if isinstance(base := values.pop("extends", None), str):
+        shipped = load_preset(base).model_dump(exclude_unset=True)
+        values = merge(shipped, values)
+    return validated(Preset, values, where=str(path))
+
+
+def load_protocol(name: str) -> dict[str, Any]:
+    """The settings of a protocol by name; none for the harness's own.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    names = [OWN_PROTOCOL, *sorted(path.stem for path in PROTOCOL_FOLDER.glob("*.toml"))]
+    if name not in names:
+        raise UsageError(f"unknown protocol {name!r}: choose from {', '.join(names)}")
+    return {} if name == OWN_PROTOCOL else read_toml(PROTOCOL_FOLDER / f"{name}.toml")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from benchmark.errors import DataError
 from benchmark.files import file_sha256, write_record
 from benchmark.fingerprint import DigestCache, file_digest
-from benchmark.frames import fit
+from benchmark.frames import frame_in
 from benchmark.grid import DatasetSpec, ExtraImages, ExtraPoolSpec
 from benchmark.image_reading import look_at_all
 from benchmark.images import SUFFIXES
@@ -81,7 +81,11 @@ def prepare_extra(
         pixels = np.lib.format.open_memmap(
             target / "all.npy", "w+", np.uint8, (len(paths), *spec.dataset.working_size)
         )
-        look = partial(_working_image, canvas=spec.dataset.working_size)
+        look = partial(
+            _working_image,
+            canvas=spec.dataset.working_size,
+            squash=spec.dataset.frame == "squash",
+        )
         looks = look_at_all(
             look, paths, spec.dataset.dataset, root, plugins=plugins, processes=processes
         )
@@ -160,12 +164,13 @@ def _extra_of(files: dict[str, Path]) -> ExtraImages:
 
 
 def _working_image(
-    dataset: LandmarkDataset, path: Path, *, canvas: tuple[int, int]
+    dataset: LandmarkDataset, path: Path, *, canvas: tuple[int, int], squash: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """A file at working size, and its thumbnail."""
     pixels = dataset.read_file(path)
     height, width = pixels.shape
-    return placed(pixels, fit(width, height, canvas), canvas), thumbnail(pixels)
+    frame = frame_in(width, height, canvas, squash=squash)
+    return placed(pixels, frame, canvas), thumbnail(pixels)
 
 
 def _test_thumbnails(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,11 +28,11 @@ from benchmark.protocol import ProtocolConfig
 from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
 from benchmark.training import optimise
-from benchmark.unlabelled import as_unit_range
+from benchmark.unlabelled import as_inputs, as_unit_range
+from benchmark.validation import watch
 from benchmark.views import Views
 
 EVALUATION_BATCH = 16
-VALIDATIONS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +49,11 @@ class Shots:
 
 
 @counted("decode")
-def load_shots(data: PreparedDataset, rows: list[int], device: torch.device) -> Shots:
-    """The images and landmarks of these rows."""
-    points = torch.from_numpy(data.working_points(rows)).float()
+def load_shots(
+    data: PreparedDataset, rows: list[int], device: torch.device, *, whole: bool = False
+) -> Shots:
+    """The images and landmarks of these rows; ``whole``: landmarks at whole working px."""
+    points = torch.from_numpy(data.working_points(rows, whole=whole)).float()
     pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[rows]))
     return Shots(pixels.to(device), points.to(device))
 
@@ -64,15 +65,20 @@ class Draws:
         shots: Number of rows.
         batch_size: Rows a draw.
         random: The stream that fixes the order.
+        whole_passes: Whether the last draw of a pass is as small as it comes, where others are
+            filled up from the next pass.
     """
 
-    def __init__(self, shots: int, batch_size: int, random: torch.Generator) -> None:
+    def __init__(
+        self, shots: int, batch_size: int, random: torch.Generator, *, whole_passes: bool = False
+    ) -> None:
         self._shots, self._batch_size, self._random = shots, batch_size, random
+        self._least = 1 if whole_passes else batch_size
         self._waiting = torch.empty(0, dtype=torch.long, device=random.device)
 
     def __call__(self) -> Tensor:
         """The next rows."""
-        while len(self._waiting) < self._batch_size:
+        while len(self._waiting) < self._least:
             more = torch.randperm(self._shots, generator=self._random, device=self._random.device)
             self._waiting = torch.cat([self._waiting, more])
         batch, self._waiting = (
@@ -114,7 +120,7 @@ def finetune(
         steps: Optimiser steps.
         seed: Fixes batches and augmentation; the same for all methods.
         rate: Multiplies the protocol's learning rate; a transfer has one for all methods.
-        validate: Error on the validation split, where weights are chosen by it.
+        validate: Error on the validation split, or the loss where the protocol watches that.
         listener: Told of the progress.
         checkpoint: Where the state of the training is kept; None keeps none.
         checkpoint_seconds: Between two checkpoints.
@@ -123,10 +129,12 @@ def finetune(
     random = generator(stream_seed("finetuning", seed), device)
     augmentation = Augmentation(protocol.augmentation)
     measure = heatmap_loss(protocol.loss)
-    draw = Draws(len(shots.pixels), protocol.batch_size, random)
+    passes = protocol.published.epochs > 0
+    draw = Draws(len(shots.pixels), protocol.batch_size, random, whole_passes=passes)
     size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
 
-    recorder = Recorder(device, (random,))
+    # What is recorded has one size.
+    recorder = Recorder(None if passes else device, (random,))
     augmented = recorder(
         lambda rows: augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
     )
@@ -136,7 +144,7 @@ def finetune(
         return tuple(augmented(draw()))
 
     def loss(images: Tensor, points: Tensor) -> Tensor:
-        logits = detector(images).float()
+        logits = detector(as_inputs(images, protocol.published.inputs)).float()
         return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
 
     def weight(_: Tensor, points: Tensor) -> Tensor:
@@ -146,7 +154,7 @@ def finetune(
     ensure_shareable(detector, protocol.batch_size)
     mixing = mixes_images(detector)
     lower = "lower protocol.batch_size"
-    best = _BestWeights(detector, steps, validate) if validate is not None else None
+    best = watch(detector, protocol, steps=steps, shots=len(shots.pixels), validate=validate)
     average = (
         AveragedWeights(detector, protocol.weight_average) if protocol.weight_average else None
     )
@@ -171,6 +179,7 @@ def finetune(
             protocol.weight_decay,
             protocol.warmup,
             protocol.gradient_clip,
+            constant=protocol.published.schedule == "constant",
         ),
         stage="fine-tune",
         device=device,
@@ -178,6 +187,7 @@ def finetune(
         draw=batch,
         listener=listener,
         after_step=_one_after_another(best, None if average is None else average.follow),
+        steering=best.steering if best is not None else None,
         division=Division(weight, lower)
         if mixing is None
         else Division(None, f"{lower}; under {mixing} parts are another training"),
@@ -201,39 +211,6 @@ def _one_after_another(*followers: Callable[[int], None] | None) -> Callable[[in
     return after_step
 
 
-class _BestWeights:
-    """Keeps the weights with the least validation error, looked at ten times in a run."""
-
-    def __init__(self, detector: nn.Module, steps: int, validate: Callable[[], float]) -> None:
-        self.detector, self.validate = detector, validate
-        self.every = max(1, steps // VALIDATIONS)
-        self.error = float("inf")
-        self.state: dict[str, Tensor] = {}
-
-    @counted("evaluation")
-    def __call__(self, step: int) -> None:
-        if (step + 1) % self.every:
-            return
-        error = self.validate()
-        self.detector.train()
-        if error < self.error:
-            self.error = error
-            self.state = {k: v.detach().clone() for k, v in self.detector.state_dict().items()}
-
-    def restore(self) -> None:
-        if self.state:
-            self.detector.load_state_dict(self.state)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The best weights so far, and their error where there are any: JSON knows no infinity."""
-        return {"error": self.error if self.state else None, "state": self.state}
-
-    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
-        """Take up what an earlier process has found best."""
-        if state_dict["state"]:
-            self.error, self.state = state_dict["error"], state_dict["state"]
-
-
 @counted("evaluation")
 @torch.no_grad()
 def predict(
@@ -255,7 +232,8 @@ def predict(
         chunk = rows[start : start + EVALUATION_BATCH]
         pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[chunk])).to(device)
         with autocast(device, precision):
-            maps = views(detector, as_unit_range(pixels))
+            images = as_inputs(as_unit_range(pixels), protocol.published.inputs)
+            maps = views(detector, images)
         points = decode(maps, decoder, protocol.sigma).cpu().numpy()
         found += [
             data.frames[row].to_native(p.astype(np.float64))

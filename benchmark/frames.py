@@ -48,7 +48,24 @@ def fit(width: int, height: int, canvas: tuple[int, int]) -> Frame:
     )
 
 
-def working_size(aspect: float, image_size: int, multiple: int = 32) -> tuple[int, int]:
+def stretch(width: int, height: int, canvas: tuple[int, int]) -> Frame:
+    """A native image that fills a canvas (height, width), whatever becomes of its aspect."""
+    canvas_height, canvas_width = canvas
+    return Frame(
+        scale=(canvas_width / width, canvas_height / height),
+        offset=(0, 0),
+        content=(canvas_width, canvas_height),
+    )
+
+
+def frame_in(width: int, height: int, canvas: tuple[int, int], *, squash: bool) -> Frame:
+    """Where a native image lies in a canvas: whole and undistorted, or filling it."""
+    return (stretch if squash else fit)(width, height, canvas)
+
+
+def working_size(
+    aspect: float, image_size: int, multiple: int = 32, squash: bool = False
+) -> tuple[int, int]:
     """Height and width of the canvas for images of one aspect.
 
     Of all sizes whose sides are multiples of ``multiple`` and whose area is at most
@@ -58,7 +75,11 @@ def working_size(aspect: float, image_size: int, multiple: int = 32) -> tuple[in
         aspect: Height over width, the median of the dataset.
         image_size: Side of the square that bounds the area, px.
         multiple: What the network's levels ask of the sides.
+        squash: Whether images fill a square, whatever their aspect.
     """
+    if squash:
+        side = max(multiple, image_size // multiple * multiple)
+        return side, side
     area = max(image_size, multiple) ** 2
     sides = range(multiple, area // multiple + 1, multiple)
     candidates = [(h, w) for h in sides for w in sides if h * w <= area]

@@ -19,7 +19,7 @@ from benchmark.errors import DataError
 from benchmark.files import key_of
 from benchmark.fingerprint import content_digest
 from benchmark.plugins import Plugin, PluginOptions
-from benchmark.protocol import PretrainingConfig, ProtocolConfig
+from benchmark.protocol import Frame, Inputs, PretrainingConfig, ProtocolConfig
 from benchmark.transfer import TransferName
 
 PREPARATION_VERSION = 1
@@ -110,14 +110,17 @@ class DatasetSpec(Spec):
     working_size: tuple[int, int]
     allow_leaks: bool = False
     exclude_leaks: bool = False
+    frame: Frame = "fit"
     preparation: int = PREPARATION_VERSION
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without ``exclude_leaks`` where it is not set, so that older keys stay the same."""
+        """Without later fields that are not set, so that older keys stay the same."""
         values: dict[str, Any] = handler(self)
         if not self.exclude_leaks:
             del values["exclude_leaks"]
+        if self.frame == "fit":
+            del values["frame"]
         return values
 
 
@@ -146,6 +149,7 @@ class PretrainingSpec(Spec):
     precision: str
     seed: int | None
     extra: ExtraImages | None = None
+    inputs: Inputs = "symmetric"
 
     @property
     def extra_pool(self) -> ExtraPoolSpec | None:
@@ -156,10 +160,12 @@ class PretrainingSpec(Spec):
 
     @model_serializer(mode="wrap")
     def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without ``extra`` where there is none, so that older keys stay the same."""
+        """Without later fields that are not set, so that older keys stay the same."""
         values: dict[str, Any] = handler(self)
         if self.extra is None:
             del values["extra"]
+        if self.inputs == "symmetric":
+            del values["inputs"]
         return values
 
 
@@ -187,11 +193,14 @@ class CellSpec(Spec):
         return values
 
 
-def long_finetuning_steps(protocol: ProtocolConfig, pretraining: PretrainingConfig) -> int:
-    """Fine-tuning steps of the long control: the compute of both stages together.
+def finetuning_steps(
+    protocol: ProtocolConfig, pretraining: PretrainingConfig, shots: int, long: bool
+) -> int:
+    """Fine-tuning steps of a cell at most; ``long``: the compute of both stages together.
 
     A pretraining that passes each image once through the whole network costs about as much an
     image as fine-tuning does, so its share is its images over the fine-tuning batch.
     """
+    steps = protocol.steps_for(shots)
     images = pretraining.steps * pretraining.batch_size
-    return protocol.steps + math.ceil(images / protocol.batch_size)
+    return steps + math.ceil(images / protocol.batch_size) if long else steps

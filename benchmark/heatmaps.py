@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 from types import MappingProxyType
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.contours import largest_region, released_contour
 from benchmark.errors import UsageError
 
 Size = tuple[int, int]
@@ -256,35 +256,6 @@ def _local_linear(logits: Tensor, sigma: float) -> Tensor:
     )
 
 
-def _contour(logits: Tensor, sigma: float) -> Tensor:
-    """Centroid of the largest region above half of the maximum; for ``channel-softmax``.
-
-    Di Via et al., WACV 2025, as released: on the raw logits, which was also better than on the
-    softmax over landmarks (0.38 against 0.51 px in a toy task), but without rounding. Half of a
-    maximum that is not positive means nothing; such a map gives its highest pixels.
-    """
-    from scipy import ndimage
-
-    maps = logits.cpu().numpy()
-    batch, count = maps.shape[:2]
-    highest = maps.max((-1, -2), keepdims=True)
-    above = maps >= np.where(highest > 0, 0.5, 1.0) * highest
-    structure = np.zeros((3, 3, 3, 3), dtype=bool)
-    structure[1, 1] = True  # regions touch within a map, also diagonally, never across maps
-    labels, regions = ndimage.label(above, structure)
-    label = labels[above]
-    item, landmark, y, x = np.nonzero(above)
-    area = np.bincount(label, minlength=regions + 1)
-    owner = np.zeros(regions + 1, dtype=np.int64)
-    owner[label] = item * count + landmark
-    order = np.argsort(area[1:], kind="stable") + 1
-    largest = np.zeros(batch * count, dtype=np.int64)
-    largest[owner[order]] = order  # of equal indices the last assignment stays: the largest area
-    centroid = [np.bincount(label, axis, regions + 1)[largest] / area[largest] for axis in (x, y)]
-    found = np.stack(centroid, -1).reshape(batch, count, 2)
-    return torch.from_numpy(found).to(logits.device, torch.float32)
-
-
 DECODERS: MappingProxyType[str, Decoder] = MappingProxyType(
     {
         "local": _local_softmax,
@@ -293,7 +264,8 @@ DECODERS: MappingProxyType[str, Decoder] = MappingProxyType(
         "argmax": _argmax,
         "parabola": _parabola,
         "soft": _soft,
-        "contour": _contour,
+        "contour": largest_region,
+        "released-contour": released_contour,
     }
 )
 """Decoders by name; each maps (B, L, height, width) logits and sigma to (B, L, 2) px."""

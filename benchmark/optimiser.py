@@ -16,12 +16,15 @@ from benchmark.parallel import average_gradients
 class Schedule:
     """AdamW with a one-cycle learning rate: linear warm-up, then half a cosine to zero.
 
+    A constant rate has neither.
+
     Attributes:
         steps: Optimiser steps.
         learning_rate: The peak.
         weight_decay: Decoupled weight decay.
         warmup: Share of the steps in which the rate rises.
         gradient_clip: Largest global norm of the gradient.
+        constant: Whether the rate is the peak at every step.
     """
 
     steps: int
@@ -29,13 +32,29 @@ class Schedule:
     weight_decay: float = 1e-2
     warmup: float = 0.1
     gradient_clip: float = 5.0
+    constant: bool = False
 
     def factor(self, step: int) -> float:
         """The learning rate at a step, as a share of the peak."""
+        if self.constant:
+            return 1.0
         rising = max(1, round(self.warmup * self.steps))
         if step < rising:
             return (step + 1) / rising
         return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, self.steps - rising)))
+
+
+@dataclass
+class Steering:
+    """What whoever watches a training may change of it between two steps.
+
+    Attributes:
+        rate: Multiplies the rate of the schedule.
+        ended: Whether there are no more steps, whatever the schedule says.
+    """
+
+    rate: float = 1.0
+    ended: bool = False
 
 
 class Update:
@@ -70,9 +89,13 @@ class Update:
         """Drop the gradients, which frees their memory."""
         self.optimiser.zero_grad(set_to_none=True)
 
-    def set_rate(self, step: int) -> float:
-        """Take the learning rate of a step, and return it; the host does not wait."""
-        rate = self._rates[step]
+    def set_rate(self, step: int, factor: float = 1.0) -> float:
+        """Take the learning rate of a step times a factor; the host does not wait.
+
+        Returns:
+            The rate.
+        """
+        rate = self._rates[step] * factor
         if self._rate is not None:
             self._rate.fill_(rate)
         for group in self.optimiser.param_groups:

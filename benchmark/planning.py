@@ -22,7 +22,7 @@ from benchmark.grid import (
     ExtraPoolSpec,
     PluginChoice,
     PretrainingSpec,
-    long_finetuning_steps,
+    finetuning_steps,
 )
 from benchmark.plugin_specs import PluginSpec
 from benchmark.plugins import Method
@@ -195,9 +195,9 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
         )
     if not test:
         raise DataError(f"dataset {index.name} has no test images: there is nothing to measure")
-    if config.protocol.selection == "val" and not index.split("val"):
+    if config.protocol.uses_validation and not index.split("val"):
         raise UsageError(
-            f"dataset {index.name} has no validation images: use protocol.selection=last"
+            f"{index.name} has no validation images: use selection=last, no plateau, no patience"
         )
     return _Data(chosen.choice, index, chosen.root)
 
@@ -205,13 +205,15 @@ def _index(spec: PluginSpec, config: RunConfig) -> _Data:
 def _dataset_spec(data: _Data, backbone: BackboneSpec, config: RunConfig) -> DatasetSpec:
     aspect = median(sample.height / sample.width for sample in data.index.samples)
     multiple = math.lcm(SIDE_MULTIPLE, backbone.side_multiple)
+    squash = config.protocol.published.frame == "squash"
     return DatasetSpec(
         dataset=data.choice,
         title=data.index.name,
         fingerprint=data.index.fingerprint,
-        working_size=working_size(aspect, config.protocol.image_size, multiple),
+        working_size=working_size(aspect, config.protocol.image_size, multiple, squash),
         allow_leaks=config.allow_leaks,
         exclude_leaks=config.exclude_leaks,
+        frame=config.protocol.published.frame,
     )
 
 
@@ -223,11 +225,9 @@ def _cells(
     config: RunConfig,
 ) -> Iterator[PlannedCell]:
     protocol = config.protocol
-    steps = protocol.steps
     _ensure_a_batch_fits(arm.method, index, extra, config)
-    if arm.method.long_finetuning:
-        steps = long_finetuning_steps(protocol, config.pretraining)
     for shots in config.shots:
+        steps = finetuning_steps(protocol, config.pretraining, shots, arm.method.long_finetuning)
         for seed in config.seeds:
             yield PlannedCell(
                 CellSpec(
@@ -295,4 +295,5 @@ def _pretraining(
         precision=config.protocol.precision,
         seed=first if own else None,
         extra=extra if own else None,
+        inputs=config.protocol.published.inputs if own else "symmetric",
     )

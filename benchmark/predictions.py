@@ -1,4 +1,4 @@
-"""The errors of a cell's predictions as an array, read without building a table of them."""
+"""A cell's predictions and their errors as arrays, read without building a table of them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,56 @@ class LandmarkErrors:
         return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class LandmarkPoints:
+    """The predictions of one cell beside the truth.
+
+    Attributes:
+        image_ids: The test images.
+        landmarks: The names of the landmarks.
+        predicted: (images, landmarks, 2) x and y in native px.
+        truth: Of the same shape; NaN where a landmark is missing.
+        spacing: (images, 2) the dataset's unit per native px along x and along y.
+    """
+
+    image_ids: tuple[str, ...]
+    landmarks: tuple[str, ...]
+    predicted: np.ndarray
+    truth: np.ndarray
+    spacing: np.ndarray
+
+
 def read_errors(path: Path) -> LandmarkErrors:
     """Read the errors of a ``predictions.parquet``, in whatever order its rows are.
+
+    Raises:
+        StoreError: The file is missing or damaged, or names an image and landmark twice.
+    """
+    images, landmarks, (values,) = _read(path, ["error"])
+    return LandmarkErrors(images, landmarks, values)
+
+
+def read_points(path: Path) -> LandmarkPoints:
+    """Read the points of a ``predictions.parquet``; landmarks in the order of the first image.
+
+    Raises:
+        StoreError: As of :func:`read_errors`.
+    """
+    columns = ["x", "y", "x_true", "y_true", "spacing_x", "spacing_y"]
+    images, landmarks, (x, y, x_true, y_true, across, down) = _read(path, columns)
+    return LandmarkPoints(
+        images,
+        landmarks,
+        np.stack([x, y], -1),
+        np.stack([x_true, y_true], -1),
+        np.stack([across[:, 0], down[:, 0]], -1),
+    )
+
+
+def _read(
+    path: Path, columns: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], list[np.ndarray]]:
+    """Images, landmarks, and each column as (images, landmarks).
 
     Raises:
         StoreError: The file is missing or damaged, or names an image and landmark twice.
@@ -53,10 +101,10 @@ def read_errors(path: Path) -> LandmarkErrors:
     try:
         # One file of a few kilobytes: pandas and threads would cost more than the reading.
         with pq.ParquetFile(path, read_dictionary=names) as file:
-            table = file.read(columns=[*names, "error"], use_threads=False)
+            table = file.read(columns=[*names, *columns], use_threads=False)
         images, image = _coded(table.column("image_id"))
         landmarks, landmark = _coded(table.column("landmark"))
-        error = table.column("error").to_numpy()
+        found = [table.column(name).to_numpy() for name in columns]
     except (OSError, ValueError, KeyError) as problem:
         raise StoreError(
             f"cannot read {path} ({problem}): delete its folder and run again"
@@ -66,9 +114,12 @@ def read_errors(path: Path) -> LandmarkErrors:
         raise StoreError(
             f"{path} names an image and landmark twice: delete its folder and run again"
         )
-    values = np.full(len(images) * len(landmarks), np.nan)
-    values[places] = error
-    return LandmarkErrors(images, landmarks, values.reshape(len(images), len(landmarks)))
+    arrays = []
+    for column in found:
+        values = np.full(len(images) * len(landmarks), np.nan)
+        values[places] = column
+        arrays.append(values.reshape(len(images), len(landmarks)))
+    return images, landmarks, arrays
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[tuple[str, ...], np.ndarray]:

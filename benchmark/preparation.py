@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.errors import DataError
 from benchmark.files import file_sha256, write_record
 from benchmark.fingerprint import without_leaks
-from benchmark.frames import Frame, fit
+from benchmark.frames import Frame, frame_in
 from benchmark.grid import DatasetSpec
 from benchmark.image_reading import look_at_all, open_plugin
 from benchmark.images import scale_to, write_preview
@@ -31,11 +31,11 @@ PREVIEW_SIDE = 512
 
 
 def _working_image(
-    dataset: LandmarkDataset, sample: Sample, *, canvas: tuple[int, int]
+    dataset: LandmarkDataset, sample: Sample, *, canvas: tuple[int, int], squash: bool
 ) -> tuple[np.ndarray, np.ndarray, Frame]:
     """The image at working size, the thumbnail for the leak search, and the frame."""
     pixels = dataset.read(sample.id)
-    frame = fit(sample.width, sample.height, canvas)
+    frame = frame_in(sample.width, sample.height, canvas, squash=squash)
     return placed(pixels, frame, canvas), thumbnail(pixels), frame
 
 
@@ -110,7 +110,7 @@ def _read_all(
     count = len(index.samples)
     pixels = np.zeros((count, *spec.working_size), np.uint8)
     thumbnails, frames = [], []
-    look = partial(_working_image, canvas=spec.working_size)
+    look = partial(_working_image, canvas=spec.working_size, squash=spec.frame == "squash")
     images = look_at_all(
         look, index.samples, spec.dataset, root, plugins=plugins, processes=processes
     )

@@ -56,9 +56,19 @@ class PreparedDataset:
         place = {name: row for row, name in enumerate(self.ids)}
         return [place[name] for name in ids]
 
-    def working_points(self, rows: list[int]) -> np.ndarray:
-        """(rows, landmarks, 2) ground truth in working px."""
-        return np.stack([self.frames[row].to_working(self.points[row]) for row in rows])
+    def working_points(self, rows: list[int], *, whole: bool = False) -> np.ndarray:
+        """(rows, landmarks, 2) ground truth in working px.
+
+        Args:
+            rows: Indices of the images.
+            whole: Whether landmarks are rounded to whole px, counted from the corner of the image
+                and not from the centre of its first pixel, as the paper's released code does.
+        """
+        points = {row: self.points[row] for row in rows}
+        if whole:
+            scales = {row: np.asarray(self.frames[row].scale) for row in rows}
+            points = {row: np.rint(p * scales[row]) / scales[row] for row, p in points.items()}
+        return np.stack([self.frames[row].to_working(points[row]) for row in rows])
 
 
 def load_prepared(store: Store, key: str) -> PreparedDataset:

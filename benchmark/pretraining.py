@@ -89,7 +89,7 @@ def _images(store: Store, spec: PretrainingSpec, device: torch.device) -> Unlabe
     pixels = prepared.pixels[prepared.in_pool]
     if spec.extra_pool is not None:
         pixels = np.concatenate([pixels, load_extra(store, spec.extra_pool.key)])
-    return UnlabelledImages(pixels, device)
+    return UnlabelledImages(pixels, device, spec.inputs)
 
 
 @counted("evaluation")

@@ -19,6 +19,8 @@ from benchmark.store import Store
 TERMINAL = "terminal"
 # The report behind the command `compare`.
 COMPARISON = "comparison"
+# The report behind `leaderboard --metric published`.
+PUBLISHED_METRIC = "published-metric"
 
 
 def choose_reports(names: Sequence[str]) -> tuple[type[Report], ...]:
@@ -97,6 +99,20 @@ def print_leaderboard(store: Store, console: Console, cells: Collection[str] | N
         PluginError: The report that prints to terminals is broken.
     """
     registry("report").load(TERMINAL)().show(store, console, cells)
+
+
+def print_published_metric(
+    store: Store, console: Console, cells: Collection[str] | None = None
+) -> None:
+    """Print both metrics, our own and the paper's, of the store or of some of its cells.
+
+    Raises:
+        PluginError: The report is broken.
+    """
+    snapshot = _snapshot(store)
+    registry("report").load(PUBLISHED_METRIC)().show(snapshot, console, cells)
+    for problem in snapshot.problems:
+        console.print(f"note: {problem}", markup=False, highlight=False, soft_wrap=True)
 
 
 def compare(store: Store, options: Mapping[str, Any], console: Console) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.config import (
+    OWN_PROTOCOL,
     RunConfig,
     load_preset,
+    load_protocol,
     merge,
     parse_setting,
     read_toml,
@@ -41,8 +43,11 @@ def run_config(
         changes = merge(changes, parse_setting(text))
     values = merge(values, _parsed(changes))
     preset = load_preset(str(values.get("preset", "quick")))
+    values = merge(_parsed(preset.run), values)
     defaults = {
-        "protocol": preset.protocol.model_dump(),
+        "protocol": merge(
+            preset.protocol.model_dump(), load_protocol(str(values.get("recipe", OWN_PROTOCOL)))
+        ),
         "pretraining": preset.pretraining.model_dump(),
     }
     return validated(RunConfig, merge(defaults, values), where="this run")

@@ -25,6 +25,7 @@ from benchmark.rendering import (
     are_current,
     choose_reports,
     print_leaderboard,
+    print_published_metric,
     write_reports,
 )
 from benchmark.schema import Failure, RunRecord
@@ -178,6 +179,9 @@ def _render(store: Store, plan: Plan, console: Console, reports: Sequence[str]) 
         if not are_current(store, reports):
             write_reports(store, console, reports)
         print_leaderboard(store, console, {cell.key for cell in plan.cells})
+        theirs = {c.key for c in plan.cells if c.spec.protocol.takes_from_the_published}
+        if theirs:
+            print_published_metric(store, console, theirs)
     except BenchmarkError as error:
         console.print(f"note: {error}", markup=False, highlight=False, soft_wrap=True)
 

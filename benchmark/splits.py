@@ -59,6 +59,17 @@ def draw(
     return tuple(sorted(ids, key=key)[:shots])
 
 
+def first(ids: Sequence[str], shots: int) -> tuple[str, ...]:
+    """The first images in the order of their names, as the paper's released code takes them.
+
+    Raises:
+        UsageError: ``shots`` is below one or above the number of training images.
+    """
+    if not 1 <= shots <= len(ids):
+        raise UsageError(f"ask for 1 to {len(ids)} shots, not {shots}: so many images there are.")
+    return tuple(sorted(ids)[:shots])
+
+
 def digest(ids: Iterable[str]) -> str:
     """SHA-256 in hex of ids, one a line, as given: what ``sha256sum`` says of the file."""
     return hashlib.sha256("".join(f"{name}\n" for name in ids).encode()).hexdigest()

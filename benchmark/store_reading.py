@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from benchmark.errors import StoreError
-from benchmark.predictions import LandmarkErrors, read_errors
+from benchmark.predictions import LandmarkErrors, LandmarkPoints, read_errors, read_points
 from benchmark.schema import (
     CellRecord,
     DatasetRecord,
@@ -121,6 +121,25 @@ class StoreReader:
     def errors(self, key: str) -> LandmarkErrors:
         """The errors of a cell, in the dataset's unit; StoreError where the file cannot be read."""
         return read_errors(self.root / "cells" / key / "predictions.parquet")
+
+    def points(self, key: str) -> LandmarkPoints:
+        """The predictions of a cell beside the truth; StoreError as :meth:`errors`."""
+        return read_points(self.root / "cells" / key / "predictions.parquet")
+
+    def image_sizes(self, dataset_key: str) -> dict[str, tuple[float, float]]:
+        """Native width and height, px, of a prepared dataset's images by id.
+
+        Raises:
+            StoreError: Its index is missing or damaged.
+        """
+        path = self.root / "datasets" / dataset_key / "index.json"
+        try:
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            return {row["id"]: (float(row["width"]), float(row["height"])) for row in rows}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"cannot read {path} ({error}): `run` again, which prepares the dataset anew"
+            ) from error
 
     def history(self, kind: str, key: str) -> pd.DataFrame:
         """Loss and learning rate by step; ``kind`` is ``cells`` or ``pretrained``."""

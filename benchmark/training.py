@@ -18,7 +18,7 @@ from benchmark.errors import BenchmarkError, PluginError
 from benchmark.history import History
 from benchmark.micro_batches import Division, Passes, mixes_images, number_of_images
 from benchmark.operations import OperationCounter
-from benchmark.optimiser import Schedule, Update
+from benchmark.optimiser import Schedule, Steering, Update
 from benchmark.parallel import ensure_shareable, together
 from benchmark.progress import Listener, Progress, silent
 from benchmark.recording import Recorder
@@ -43,11 +43,14 @@ def optimise(
     draw: Callable[[], tuple[Tensor, ...]] = tuple,
     listener: Listener = silent,
     after_step: Callable[[int], None] | None = None,
+    steering: Steering | None = None,
     checkpoint: Checkpoint | None = None,
     recorder: Recorder = Recorder(),  # noqa: B008  (has no state)
     division: Division = Division(),  # noqa: B008  (has no state)
 ) -> History:
     """Minimise ``loss(*draw())`` over the schedule, from a checkpoint on where there is one.
+
+    ``after_step`` may change the rate and end the training through ``steering``.
 
     Losses stay on the device and are read every few steps, so that a GPU is not made to wait.
 
@@ -67,17 +70,20 @@ def optimise(
 
     passes = Passes(loss, update.forget, device, precision, division)
     there_and_back, apply = recorder(passes), recorder(update.apply)
+    steering = steering if steering is not None else Steering()
     for step in range(done, schedule.steps):
+        if steering.ended:
+            break
         batch = draw()
         with counted("forward_backward"), _counting_operations(step == done):
             value = there_and_back(*batch)
             waiting.append(value.clone())
         with counted("optimiser"):
-            history.learning_rate.append(update.set_rate(step))
+            history.learning_rate.append(update.set_rate(step, steering.rate))
             apply()
             if after_step is not None:
                 after_step(step)
-        last = step + 1 == schedule.steps
+        last = step + 1 == schedule.steps or steering.ended
         keep = checkpoint is not None and (last or checkpoint.due())
         if len(waiting) == REPORT_EVERY or last or keep:
             with counted("waiting"):

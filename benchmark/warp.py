@@ -138,7 +138,7 @@ class Warp:
 
 
 def random_warp(images: Tensor, generator: torch.Generator, config: AugmentationConfig) -> Warp:
-    """Draw rotation, scale, shift and an elastic deformation for each image."""
+    """Draw rotation, scale, shift and an elastic deformation for each image, or for some."""
     batch, (height, width) = len(images), images.shape[2:]
     side = min(height, width)
     limit = math.log1p(config.scale)
@@ -157,6 +157,10 @@ def random_warp(images: Tensor, generator: torch.Generator, config: Augmentation
         slope = amplitude * steepness
         shape = (batch, 2, CONTROL_POINTS, CONTROL_POINTS)
         control = uniform(generator, images, shape, -amplitude, amplitude)
+    if config.moved < 1:
+        moves = (uniform(generator, images, (batch,), 0, 1) < config.moved).to(images)
+        zoom, angle, shift = zoom**moves, angle * moves, shift * moves[:, None]
+        control = None if control is None else control * moves[:, None, None, None]
     return Warp(
         matrix=_rotation(angle) / zoom[:, None, None],
         origin=(sides - 1) / 2 + shift,

@@ -23,7 +23,7 @@ from benchmark.cell import initial_detector, training_ids
 from benchmark.engines.base import Silent
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.local_settings import local_settings
-from benchmark.finetune import VALIDATIONS, finetune, load_shots, predict
+from benchmark.finetune import finetune, load_shots, predict
 from benchmark.grid import CellSpec
 from benchmark.metrics import radial_errors, summarise
 from benchmark.planning import make_plan
@@ -32,6 +32,7 @@ from benchmark.requests import run_config
 from benchmark.store import Store
 from benchmark.tasks import outstanding
 from benchmark.transfer import Transfer
+from benchmark.validation import VALIDATIONS
 
 CPU = torch.device("cpu")
 
@@ -143,7 +144,7 @@ def main() -> None:
         store = Store(asked.store or Path(folder))
         spec, data = ready(store, asked)
         detector = initial_detector(store, spec, len(data.record.landmark_names))
-        shots = data.rows_of(training_ids(data, spec.seed, spec.shots))
+        shots = data.rows_of(training_ids(data, spec))
         print(f"{len(shots)} shots, {spec.dataset.working_size}, {spec.finetuning_steps} steps")
         rows = Rows(data, spec, asked.views, asked.keep)
         finetune(

@@ -12,6 +12,7 @@ from benchmark.fingerprint import without_leaks
 from benchmark.reports.columns import Value, threshold_key
 from benchmark.reports.evidence import with_evidence
 from benchmark.reports.notes import notes, references
+from benchmark.reports.published import published_lines
 from benchmark.reports.recipes import (
     Recipe,
     conditions_of,
@@ -60,7 +61,10 @@ def build_tables(
 
 def _with_notes(store: Store, cells: Iterable[CellRecord]) -> tuple[LeaderboardTable, ...]:
     judged = with_evidence(store, _plain_tables(store, cells))
-    return tuple(dataclasses.replace(table, notes=tuple(notes(table))) for table in judged)
+    return tuple(
+        dataclasses.replace(table, notes=tuple(notes(table)), published=published_lines(table))
+        for table in judged
+    )
 
 
 def _plain_tables(store: Store, cells: Iterable[CellRecord]) -> list[LeaderboardTable]:

@@ -20,6 +20,7 @@ from benchmark.reports.overall import overall_of
 from benchmark.reports.overall_figures import critical_difference, performance_profile
 from benchmark.reports.pictures import PreviewLibrary
 from benchmark.reports.published import published_beside
+from benchmark.reports.published_metric import metric_tables
 from benchmark.reports.sections import dataset_sections
 from benchmark.reports.styles import Styles, palette_css, series_styles
 from benchmark.reports.tables import LeaderboardTable
@@ -137,6 +138,10 @@ def _context(store: Store) -> dict[str, Any]:
         "differences": table_differences(tables, styles, reader, previews),
         **_overall(store, tables, styles),
         "tables": tables,
+        "two_metrics": {
+            (metric.table.group.identity, metric.table.shots): metric
+            for metric in metric_tables(store, synthetic=False)
+        },
         "gallery": gallery_choices(tables, panels),
         "samples": curves.generated_samples(store, cells, previews),
         "health": facts.health_lines(store.pretrainings(), facts.method_titles(cells)),

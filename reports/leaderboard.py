@@ -33,6 +33,10 @@ EMPTY = (
     "This store holds no cell yet: `python -m benchmark run --methods ddpm,simclr,moco "
     "--shots 50` computes the first ones."
 )
+PUBLISHED_ELSEWHERE = (
+    "Published numbers are not ranked, and were measured otherwise: leaderboard.md says of each "
+    "where it is from, how it was measured, and how sure it is."
+)
 GAP = 2
 SMALLEST_NAME = 13
 
@@ -83,7 +87,7 @@ def _column_width(column: Column, table: LeaderboardTable) -> int:
     texts = [column.title, column.subheading(table.group.unit)]
     texts += [_terminal_text(column, row) for row in table.rows]
     if column is METHOD:
-        texts += [reference.title for reference in table.references]
+        texts += [reference.title for reference in table.unranked]
     return max(len(text) for text in texts)
 
 
@@ -123,7 +127,8 @@ def _print_table(table: LeaderboardTable, console: Console) -> None:
     console.print(title)
     console.print()
     console.print(grid)
-    for note in (*table.notes, *legends(columns)):
+    sources = [PUBLISHED_ELSEWHERE] if table.published else []
+    for note in (*table.notes, *sources, *legends(columns)):
         console.print(Text(note, style="dim"))
     for row in table.rows:
         for sentence in row.failures():
@@ -139,7 +144,7 @@ def _fill(grid: Table, table: LeaderboardTable, columns: Mapping[Column, int]) -
         grid.add_row(
             *(Text(text, style=style) for text in texts), end_section=place == len(table.rows) - 1
         )
-    for reference in table.references:
+    for reference in table.unranked:
         texts = (fold(_reference_text(c, reference), width) for c, width in columns.items())
         grid.add_row(*(Text(text, style="italic dim") for text in texts))
 
@@ -182,7 +187,7 @@ def _markdown_table(table: LeaderboardTable) -> Iterable[str]:
         yield _markdown_row(
             [escape_markdown(column.text(row.entries, row.intervals)) for column in columns]
         )
-    for reference in table.references:
+    for reference in table.unranked:
         texts = (escape_markdown(_reference_text(column, reference)) for column in columns)
         yield _markdown_row([f"*{text}*" if text else "" for text in texts])
     yield ""
@@ -231,8 +236,9 @@ def render_csv(store: Store) -> str:
             end = [len(row.done), len(row.failed), "; ".join(row.failures())]
             names = [kind, row.identity.method, row.title]
             writer.writerow([*start, *names, *_csv_values(row, columns), *end])
-        for reference in table.references:
-            names = ["reference", reference.key, reference.title]
+        for reference in table.unranked:
+            kind = "published" if reference in table.published else "reference"
+            names = [kind, reference.key, reference.title]
             writer.writerow([*start, *names, *_csv_values(reference, columns), "", "", ""])
     return output.getvalue()
 

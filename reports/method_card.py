@@ -14,6 +14,7 @@ from benchmark.reports.markdown_tables import fact_lines, markdown_table
 from benchmark.reports.method_facts import hardware
 from benchmark.reports.method_options import option_lines
 from benchmark.reports.model_index import COORDINATES, TASK, Result, licence_fields, model_index
+from benchmark.reports.published_rows import chosen_on_validation
 
 if TYPE_CHECKING:
     from benchmark.plugins import Method
@@ -182,7 +183,7 @@ def _limit_sentences(results: Sequence[Result], plugin: type[Method] | None) -> 
         if len(result.row.done) == 1:
             yield f"{title}: one seed, so another draw or training may give another order."
         protocols = [cell.spec.get("protocol") for cell in result.row.done]
-        if any(isinstance(p, Mapping) and p.get("selection") == "val" for p in protocols):
+        if any(map(chosen_on_validation, protocols)):
             yield f"{title}: the weights were chosen on labelled validation images."
         for sentence in result.row.failures():
             yield f"{title}: {sentence}"

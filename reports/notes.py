@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.annotators import describe_pair
 from benchmark.reports.columns import Value, format_error, threshold_key
+from benchmark.reports.published_rows import chosen_on_validation, published_note
 from benchmark.reports.recipes import shares_pretraining
 from benchmark.reports.tables import WHOLE, DatasetGroup, LeaderboardTable, Reference
 from benchmark.transfer import explain
@@ -62,7 +63,9 @@ def notes(table: LeaderboardTable) -> Iterator[str]:
         yield "Rows rest on different seeds: they are compared on the seeds that both have."
     if any(shares_pretraining(cell) for cell in done):
         yield "Seeds share one pretraining, so the intervals leave its variance out."
-    if any(cell.spec.get("protocol", {}).get("selection") == "val" for cell in done):
+    if note := published_note(done):
+        yield note
+    if any(chosen_on_validation(cell.spec.get("protocol")) for cell in done):
         yield "Weights were chosen on labelled validation images, which few-shot users lack."
     if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
         yield "The pool may hold films of test images (--allow-leaks)."

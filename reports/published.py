@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from benchmark.reports.columns import threshold_key
+from benchmark.reports.tables import Reference
+
 if TYPE_CHECKING:
     from benchmark.reports.tables import LeaderboardTable
 
@@ -38,6 +41,7 @@ class PublishedResult(BaseModel):
         dataset: The name of the dataset's plugin.
         method: What was run, in the authors' words.
         labels: Number of labelled training images, or ``all`` for the whole training set.
+        images: How many images ``all`` are, where it is known.
         mre: Mean radial error in ``unit``.
         unit: ``mm``, ``px@512``, or ``px`` where the size of the grid is not known.
         sdr: Percent of landmarks within each threshold, in ``unit``; empty where not known.
@@ -51,6 +55,7 @@ class PublishedResult(BaseModel):
     dataset: Text
     method: Text
     labels: Annotated[int, Field(ge=1)] | Literal["all"]
+    images: Annotated[int, Field(ge=1)] | None = None
     mre: Positive
     unit: Text
     sdr: dict[Positive, Percent] = Field(default_factory=dict)
@@ -70,7 +75,7 @@ class PublishedResult(BaseModel):
     @property
     def sentence(self) -> str:
         """The number with everything that it must not be read without."""
-        labels = "all labels" if self.labels == "all" else f"{self.labels_text} labels"
+        labels = f"{self.labels_text} {'label' if self.labels == 1 else 'labels'}"
         sdr = ", ".join(f"{percent:g} % within {radius:g}" for radius, percent in self.sdr.items())
         shown = f"{self.mre:g} {self.unit}" + (f" ({sdr})" if sdr else "")
         return (
@@ -81,7 +86,9 @@ class PublishedResult(BaseModel):
     @property
     def labels_text(self) -> str:
         """The number of labels for a table."""
-        return "all" if self.labels == "all" else str(self.labels)
+        if self.labels == "all":
+            return "all" if self.images is None else f"all {self.images}"
+        return str(self.labels)
 
 
 class _File(BaseModel):
@@ -126,6 +133,26 @@ def published_beside(table: LeaderboardTable) -> tuple[PublishedResult, ...]:
     name = table.group.name
     plugins = {_plugin_name(cell.spec) for cell in table.group.cells}
     return published_for(name, table.shots) if plugins == {name} else ()
+
+
+def published_lines(table: LeaderboardTable) -> tuple[Reference, ...]:
+    """The published numbers that stand under the rows of a table, never ranked with them.
+
+    Those of as many labels as the table has shots, and the least error with all labels; in the
+    table's unit alone, since of others nobody knows what they would be in it.
+    """
+    found = [r for r in published_beside(table) if r.unit == table.group.unit]
+    few = [result for result in found if result.labels != "all"]
+    best = sorted((r for r in found if r.labels == "all"), key=lambda r: r.mre)[:1]
+    return tuple(
+        Reference(
+            "published",
+            f"Published: {result.method}, {result.labels_text} labels",
+            result.sentence,
+            {"mre": result.mre} | {threshold_key(t): p for t, p in result.sdr.items()},
+        )
+        for result in (*few, *best)
+    )
 
 
 def _plugin_name(spec: Mapping[str, object]) -> object:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.files import key_of
+from benchmark.reports.published_rows import protocol_mark
 from benchmark.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -133,17 +134,20 @@ def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) ->
     Returns:
         By key of each cell: "" where the cells of its method, backbone and transfer share one
         recipe at each number of shots, else the fewest options that tell them apart:
-        ``preset=quick``.
+        ``preset=quick``. The paper's recipe is always named.
     """
     groups: dict[tuple[Strategy, int], dict[Recipe, set[str]]] = defaultdict(
         lambda: defaultdict(set)
     )
+    marks = {recipes[cell.key]: protocol_mark(cell) for cell in cells}
     for cell in cells:
         preset = str(cell.spec.get("preset", ""))
         group = groups[_strategy(cell), cell.labels.shots]
         group[recipes[cell.key]].add(preset)
     full = {
-        (place, recipe): {"preset": json.dumps(" or ".join(sorted(presets)))} | dict(recipe)
+        (place, recipe): {"preset": json.dumps(" or ".join(sorted(presets)))}
+        | ({"protocol": json.dumps(marks[recipe])} if marks[recipe] else {})
+        | dict(recipe)
         for place, group in groups.items()
         for recipe, presets in group.items()
     }
@@ -156,6 +160,8 @@ def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) ->
     for cell in cells:
         place = (_strategy(cell), cell.labels.shots)
         shown = paths if place[0] in split else [path for path in paths if path == "preset"]
+        if marks[recipes[cell.key]] and "protocol" not in shown:
+            shown = ["protocol", *shown]
         names[cell.key] = _describe(full[place, recipes[cell.key]], shown)
     return names
 

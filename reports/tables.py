@@ -160,6 +160,7 @@ class LeaderboardTable:
         notes: Sentences that a reader must know.
         pairs: Every two finished rows that share a seed, once, in the order of the rows.
         margin: The declared margin of practical equivalence in the dataset's unit, or None.
+        published: What others have published on the dataset, as lines that are not ranked.
     """
 
     group: DatasetGroup
@@ -169,6 +170,12 @@ class LeaderboardTable:
     notes: tuple[str, ...] = field(default=())
     pairs: tuple[Pair, ...] = field(default=())
     margin: float | None = None
+    published: tuple[Reference, ...] = ()
+
+    @property
+    def unranked(self) -> tuple[Reference, ...]:
+        """All lines under the rows: our own first, then the published ones."""
+        return (*self.references, *self.published)
 
     @property
     def title(self) -> str:

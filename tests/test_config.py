@@ -10,7 +10,7 @@ from benchmark.requests import run_config
 
 
 def test_every_shipped_preset_validates_and_says_what_it_is_for() -> None:
-    assert preset_names() == ["paper", "quick", "standard"]
+    assert preset_names() == ["paper", "paper-64", "quick", "standard"]
     for name in preset_names():
         assert len(load_preset(name).description) > 20
 
@@ -20,6 +20,25 @@ def test_quick_is_the_default_and_its_values_reach_the_run() -> None:
     assert request.preset == "quick"
     assert request.protocol == quick.protocol
     assert request.pretraining == quick.pretraining
+
+
+def test_a_preset_may_extend_another_and_say_what_is_run_where_the_user_does_not() -> None:
+    whole, small = load_preset("paper"), load_preset("paper-64")
+    assert small.backbone_options["unet"]["channels"] == [64, 96, 192, 384]
+    assert (
+        small.backbone_options["unet"] | {"channels": [256, 384, 768, 1536]}
+        == (whole.backbone_options["unet"])
+    )
+    assert small.model_copy(update={"backbone_options": {}, "description": ""}) == (
+        whole.model_copy(update={"backbone_options": {}, "description": ""})
+    )
+    request = run_config({"preset": "paper-64"})
+    assert request.datasets == ("chest", "cephalometric", "hand")
+    assert request.shots == (1, 5, 10, 25, 50)
+    assert request.seeds == (0, 1, 2, 3, 4)
+    asked = run_config({"preset": "paper-64", "shots": "5", "seeds": 2, "datasets": "hand"})
+    assert (asked.shots, asked.seeds, asked.datasets) == ((5,), (0, 1), ("hand",))
+    assert asked.methods == request.methods
 
 
 def test_the_command_line_outweighs_the_file_and_set_outweighs_both(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import torch
 
 from benchmark.backbones import build, parse_backbone
 from benchmark.backbones.base import Backbone, Detector, group_norm_in_place_of_batch_norm
+from benchmark.config import load_preset
 from benchmark.errors import UsageError
+from benchmark.operations import multiply_adds
 
 UNET = "unet[channels=8-16-16,patch=2,groups=4]"
 TIMM = "timm/resnet10t[decoder_channels=32-24-16-16]"
@@ -112,3 +114,19 @@ def test_weights_and_features_lie_in_memory_as_the_backbone_says(backbone: Backb
     assert out.is_contiguous(memory_format=told)
     other = {torch.channels_last, torch.contiguous_format} - {told}
     assert not out.is_contiguous(memory_format=other.pop())
+
+
+@pytest.mark.parametrize(
+    ("preset", "parameters", "giga"),
+    [("paper", 558_548_225, 1747), ("paper-64", 35_705_153, 116)],
+)
+def test_the_paper_presets_have_about_the_size_of_the_released_network(
+    preset: str, parameters: int, giga: int
+) -> None:
+    """Counted on the released code itself, whose widths are others on the way down and up."""
+    spec = parse_backbone("unet", load_preset(preset).backbone_options)
+    with torch.device("meta"):
+        network = build(spec)
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(parameters, rel=0.02)
+    counted = multiply_adds(network, (256, 256))
+    assert counted == pytest.approx(giga * 1e9, rel=0.08)

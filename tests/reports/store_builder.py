@@ -173,6 +173,11 @@ def _write_dataset(store: Store, data: Data) -> str:
                 file=file, width=data.size[0], height=data.size[1]
             ).model_dump()
         write_text(folder / "previews.json", json.dumps(previews))
+        rows = [
+            {"id": image_id(n), "width": data.size[0], "height": data.size[1]}
+            for n in range(data.test_images)
+        ]
+        write_text(folder / "index.json", json.dumps(rows))
     return key
 
 

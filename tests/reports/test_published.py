@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from benchmark.registry import registry
 from benchmark.reports.building import build_tables
+from benchmark.reports.leaderboard import render_markdown
 from benchmark.reports.published import (
     CONFIDENCE,
     PublishedResult,
@@ -20,7 +21,7 @@ from benchmark.reports.published import (
     published_results,
 )
 from tests.reports.store_builder import build_store
-from tests.reports.synthetic_data import DATASETS, STRATEGIES
+from tests.reports.synthetic_data import DATASETS, STRATEGIES, Data
 
 VALID: Mapping[str, Any] = {
     "dataset": "hand",
@@ -107,6 +108,35 @@ def test_the_numbers_beside_a_table_have_its_labels_or_all_few_labels_first() ->
     assert places == sorted(places)
     assert {result.labels for result in published_for("cephalometric", 26)} == {"all"}
     assert published_for("phantom-hand", 25) == ()
+
+
+def test_few_labels_and_the_best_of_all_labels_stand_under_the_rows_unranked(
+    tmp_path: Path,
+) -> None:
+    data = [dataset for dataset in DATASETS if dataset.name == "cephalometric"]
+    store = build_store(
+        tmp_path, datasets=data, strategies=STRATEGIES[:1], failed=(), shots=[25], seeds=[0]
+    )
+    (table,) = build_tables(store)
+    lines = {line.title: line.entries for line in table.published}
+    assert lines["Published: CDPM-Align, 25 labels"] == {"mre": 1.54, "sdr@2.0": 77.52}
+    full = [title for title in lines if "all 150 labels" in title]
+    assert full == ["Published: MedSapiens + LoRA, all 150 labels"]
+    assert [row.identity.method for row in table.ranked] == ["scratch"]
+    assert not any(line in table.references for line in table.published)
+    text = render_markdown(store)
+    assert "Published: CDPM-Align, 25 labels" in text
+    assert "quoted in the repository cfm-poc" in text
+
+
+def test_numbers_in_another_unit_stand_in_no_column(tmp_path: Path) -> None:
+    chest = Data(**(vars(DATASETS[1]) | {"name": "chest", "unit": "px@512"}))
+    store = build_store(
+        tmp_path, datasets=[chest], strategies=STRATEGIES[:1], failed=(), shots=[25], seeds=[0]
+    )
+    (table,) = build_tables(store)
+    assert {result.unit for result in published_beside(table)} == {"px", "px@512"}
+    assert [line.entries["mre"] for line in table.published] == [5.57]
 
 
 def test_a_folder_with_the_name_of_a_public_dataset_gets_no_published_numbers(
