@@ -180,6 +180,11 @@ class CellLabels(Record):
         return "" if self.transfer == "whole" else f" {self.transfer}"
 
     @property
+    def options(self) -> str:
+        """``tuned`` or ``default``."""
+        return "tuned" if self.tuned else "default"
+
+    @property
     def conditions_text(self) -> str:
         """Transfer and tuning in a line of names: empty for the defaults."""
         return f"{self.transfer_text}{' tuned' if self.tuned else ''}"

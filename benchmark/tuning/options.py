@@ -1,4 +1,4 @@
-"""What a user may set of a tuning: how many trials, how they are scored, and where they are kept."""
+"""What may be set of a tuning: how many trials, how they are scored, and where they are kept."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def value_of(name: str, spec: CellSpec) -> float:
     return float(values[option])
 
 
-def with_values(spec: CellSpec, values: Mapping[str, float]) -> CellSpec:
+def with_values(spec: CellSpec, values: Mapping[str, float], *, tuned: bool = False) -> CellSpec:
     """A cell under other options, of the method and of the fine-tuning.
 
     The pretraining follows the method's options; dataset, shots, seed, steps and batches stay.
@@ -110,6 +110,7 @@ def with_values(spec: CellSpec, values: Mapping[str, float]) -> CellSpec:
     Args:
         spec: A cell with the default options.
         values: By the names of dimensions.
+        tuned: Whether it is told from a cell whose own options these are.
 
     Raises:
         UsageError: The method does not take a value.
@@ -125,6 +126,7 @@ def with_values(spec: CellSpec, values: Mapping[str, float]) -> CellSpec:
         method=method,
         protocol=spec.protocol.model_copy(update=protocol),
         pretraining=_changed(pretraining, method=method) if pretraining is not None else None,
+        tuned=tuned,
     )
 
 
