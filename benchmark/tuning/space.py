@@ -32,7 +32,8 @@ TITLES: Mapping[str, str] = {
     WARMUP: "warm-up",
     PRETRAINING_RATE: "learning rate of the pretraining",
 }
-LARGEST: Mapping[str, float] = {WARMUP: 1.0}
+LARGEST: Mapping[str, float] = {WARMUP: 0.5}
+"""Ends of ranges that the span would go beyond: a rate that rises to the end never falls."""
 
 
 class Dimension(BaseModel):
