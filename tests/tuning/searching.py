@@ -47,11 +47,9 @@ def plans(config: RunConfig) -> tuple[StudyPlan, ...]:
 def prepared(config: RunConfig) -> Store:
     """A store in which the dataset of a run lies."""
     store = Store(config.output)
-    for key in {
-        plan.cells[0].dataset.key: plan.cells[0].dataset for plan in plans(config)
-    }.values():
-        if not store.is_done("datasets", key.key):
-            prepare(store, key, None)
+    dataset = plans(config)[0].cells[0].dataset
+    if not store.is_done("datasets", dataset.key):
+        prepare(store, dataset, None)
     return store
 
 

@@ -78,12 +78,8 @@ def test_pruned_trials_count_and_failed_ones_do_not(tmp_path: Path) -> None:
     # This command has had its three; the next one makes up for the failure.
     assert search.claim("run", 3) is None
     assert all_done(search, "next", 1) == [3]
-    assert [t.state for t in search.publish().trials] == [
-        "pruned",
-        "failed",
-        "complete",
-        "complete",
-    ]
+    states = [trial.state for trial in search.publish().trials]
+    assert states == ["pruned", "failed", "complete", "complete"]
 
 
 def test_a_method_that_only_fails_is_given_up(tmp_path: Path) -> None:
@@ -253,9 +249,7 @@ def test_a_storage_that_cannot_be_opened_is_one_sentence_without_the_password(
     tmp_path: Path,
 ) -> None:
     url = "nosuch://me:secret@host/name"
-    with pytest.raises(
-        UsageError, match="nosuch://me:\\*\\*\\*@host/name cannot be opened"
-    ) as told:
+    with pytest.raises(UsageError, match=r"nosuch://me:\*\*\*@host/name cannot be") as told:
         open_storage(tmp_path, url)
     assert "secret" not in str(told.value)
     assert without_password("sqlite:///a.db") == "sqlite:///a.db"

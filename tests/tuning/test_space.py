@@ -114,11 +114,8 @@ def test_the_number_of_trials_is_no_part_of_the_key_and_what_changes_a_score_is(
 
 
 def test_keys_of_cells_without_tuned_options_are_as_they_were() -> None:
-    flags = {
-        "methods": "simclr",
-        "datasets": "phantom-chest[train=40,test=3,size=64]",
-        "shots": "5",
-    }
+    dataset = "phantom-chest[train=40,test=3,size=64]"
+    flags = {"methods": "simclr", "datasets": dataset, "shots": "5"}
     spec = make_plan(run_config(flags)).cells[0].spec
     assert "tuned" not in spec.identity()
     assert "tuned" not in spec.model_dump(mode="json")
