@@ -66,7 +66,7 @@ def comparable(store: Store) -> list[list[StudyRecord]]:
             *(source.dataset, source.score, source.folds, source.shots, source.seeds),
             str(cell["dataset"]),
             str(cell["protocol"]),
-            record.sampler_seed,
+            source.search_seed,
         )
         groups.setdefault(alike, []).append(record)
     return [groups[name] for name in sorted(groups, key=str)]

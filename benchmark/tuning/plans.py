@@ -85,6 +85,7 @@ class StudyPlan(BaseModel):
             folds=self.folds,
             shots=self.labels.shots,
             seeds=self.seeds,
+            search_seed=self.seed,
             trials=trials,
             preset=self.preset,
         )

@@ -48,6 +48,7 @@ class TuningSource(Record):
     folds: int
     shots: int
     seeds: tuple[int, ...]
+    search_seed: int = 0
     trials: int = Field(description="Trials that were finished or pruned.")
     preset: str = ""
 
@@ -72,12 +73,14 @@ class StudyRecord(Record):
     control: bool = False
     source: TuningSource
     unit: str = ""
-    sampler_seed: int = 0
     wanted: int = Field(description="Trials asked for.")
     trainings: int = Field(description="Fine-tunings of a whole trial.")
     dimensions: tuple[TunedDimension, ...]
     trials: tuple[TrialRecord, ...] = ()
     version: str = Field("", description="Of this package.")
+    files: dict[str, str] = Field(
+        default_factory=dict, description="None: the journal beside it grows as trials are added."
+    )
     spec: dict[str, Any] = Field(default_factory=dict, description="What the key covers.")
 
     @property

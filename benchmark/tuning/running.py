@@ -201,7 +201,7 @@ def _write(
     print_results(records, console)
     tuned = [options for record in records if (options := tuned_options(record)) is not None]
     if tuned:
-        write_tuned(path, tuned, command)
+        write_tuned(path, tuned, command, store.root)
         _say(f"Tuned options: {path} (python -m benchmark run --tuned {path} ...)", console)
     try:
         write_reports(store, console)

@@ -244,7 +244,6 @@ class Search:
             control=labels.control,
             source=plan.source(counted),
             unit=self.unit,
-            sampler_seed=plan.seed,
             wanted=plan.trials,
             trainings=self.trainings,
             dimensions=tuple(

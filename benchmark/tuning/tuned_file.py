@@ -50,6 +50,7 @@ class TunedFile(_Strict):
 
     format: Literal[1]
     version: str = Field("", description="Of the package that wrote it.")
+    store: str = Field("", description="Where the searches lie.")
     tuned: tuple[TunedOptions, ...]
 
 
@@ -71,13 +72,14 @@ def tuned_options(record: StudyRecord) -> TunedOptions | None:
     )
 
 
-def write_tuned(path: Path, tuned: Sequence[TunedOptions], command: str) -> None:
+def write_tuned(path: Path, tuned: Sequence[TunedOptions], command: str, store: Path) -> None:
     """Write a file of tuned options.
 
     Args:
         path: The file.
         tuned: By method.
         command: What has found them, for the comment at the top.
+        store: Where the searches lie.
 
     Raises:
         StoreUnwritableError: It cannot be written.
@@ -87,6 +89,7 @@ def write_tuned(path: Path, tuned: Sequence[TunedOptions], command: str) -> None
         f"# Use: python -m benchmark run --tuned {one_line(str(path))} ...",
         f"format = {FORMAT}",
         f"version = {toml_value(__version__)}",
+        f"store = {toml_value(str(store))}",
     ]
     for options in tuned:
         values = options.model_dump(mode="json", exclude_none=True)

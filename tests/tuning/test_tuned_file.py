@@ -47,7 +47,9 @@ def tuned(method: str, values: dict[str, float], **changes: object) -> TunedOpti
 def file(tmp_path: Path) -> Path:
     """Options of SimCLR and scratch on the U-Net."""
     path = tmp_path / "tuned.toml"
-    write_tuned(path, [tuned("simclr", SIMCLR), tuned("scratch", SCRATCH)], "tune\n--trials 20")
+    write_tuned(
+        path, [tuned("simclr", SIMCLR), tuned("scratch", SCRATCH)], "tune\n--trials 20", tmp_path
+    )
     return path
 
 
@@ -119,9 +121,9 @@ def test_what_makes_a_tuned_row_doubtful_is_said(
     tmp_path: Path, changes: dict[str, object], flags: dict[str, object], words: str
 ) -> None:
     path = tmp_path / "tuned.toml"
-    write_tuned(path, [tuned("simclr", SIMCLR, **changes)], "tune")
+    write_tuned(path, [tuned("simclr", SIMCLR, **changes)], "tune", tmp_path)
     assert any(words in note for note in plan(path, **flags).notes)
-    write_tuned(path, [tuned("simclr", SIMCLR)], "tune")
+    write_tuned(path, [tuned("simclr", SIMCLR)], "tune", tmp_path)
     assert not any(words in note for note in plan(path, **flags).notes)
 
 
