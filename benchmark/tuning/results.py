@@ -95,7 +95,8 @@ def sentences(records: Sequence[StudyRecord]) -> Iterator[str]:
             yield f"{record.name}: no trial was better than the default options."
         failed = [trial for trial in record.trials if trial.state == "failed"]
         if failed:
-            yield (f"{record.name}: {len(failed)} trials failed; the last: {failed[-1].reason}")
+            count = "1 trial" if len(failed) == 1 else f"{len(failed)} trials"
+            yield f"{record.name}: {count} failed; the last: {failed[-1].reason}"
     counts = {record.counted for record in records}
     if len(counts) > 1:
         yield (
