@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Scoring = Literal["folds", "val"]
 """``folds``: cross-validation within the labelled images of the draw. ``val``: the validation
-images of a development dataset, one on which no result is to be reported."""
+images of a development dataset, one on which no result is to be reported; where it has none,
+training images beyond the draw."""
 
 SMALLEST = 2
 """Folds, and labelled images in the smallest draw that can be tuned on."""

@@ -11,6 +11,9 @@ from benchmark.prepared import PreparedDataset
 from benchmark.splits import draw
 from benchmark.tuning.options import SMALLEST, Scoring
 
+BEYOND_THE_DRAW = 50
+"""Training images that stand in for validation images, where a dataset has none."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -34,7 +37,8 @@ def trainings_of(
 ) -> tuple[Training, ...]:
     """The fine-tunings of a trial: the same for all trials and all methods.
 
-    An image that shows the film of a test image is trained on where the draw has it, as in every
+    Where a dataset has no validation images, the last training images in the order of the draw
+    stand in for them. An image that shows the film of a test image is trained on where the draw has it, as in every
     cell, but nothing is scored on it.
 
     Args:
@@ -57,6 +61,9 @@ def trainings_of(
         if score == "val":
             own = {groups[name] or name for name in drawn}
             val = [data.ids[row] for row in data.rows("val")]
+            if not val:
+                order = draw(train, data.record.name, seed, len(train), patients)
+                val = list(order[shots:][-BEYOND_THE_DRAW:])
             held = tuple(v for v in val if v not in shown and (groups[v] or v) not in own)
             found += [Training(len(found), seed, drawn, held)] if held else []
         else:

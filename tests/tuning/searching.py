@@ -20,7 +20,7 @@ from benchmark.tuning.plans import StudyPlan, plan_studies
 from benchmark.tuning.search import Search
 
 TINY = Path(__file__).parent.parent / "conf" / "tiny.toml"
-PHANTOM = "phantom-cephalometric[train=12,val=4,test=3,size=64]"
+PHANTOM = "phantom-cephalometric[train=12,test=3,size=64]"
 
 
 def request(output: Path, *settings: str, trials: int = 3, **flags: Any) -> RunConfig:

@@ -19,9 +19,12 @@ from tests.tuning.searching import plans, prepared, request
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
-    """Twelve training, four validation and three test phantoms."""
+    """Eight training, four validation and three test phantoms."""
     config = request(tmp_path_factory.mktemp("trainings"))
-    return load_prepared(prepared(config), plans(config)[0].cells[0].dataset.key)
+    found = load_prepared(prepared(config), plans(config)[0].cells[0].dataset.key)
+    val = set(found.rows("train")[-4:])
+    splits = tuple("val" if row in val else split for row, split in enumerate(found.splits))
+    return dataclasses.replace(found, splits=splits)  # type: ignore[arg-type]
 
 
 def leaking(data: PreparedDataset, *ids: str) -> PreparedDataset:
@@ -67,6 +70,18 @@ def test_validation_images_are_scored_after_the_whole_draw(data: PreparedDataset
     (found,) = trainings_of(data, 6, (0,), "val", 3)
     assert len(found.trained) == 6
     assert set(found.scored) == {data.ids[row] for row in data.rows("val")}
+
+
+def test_without_validation_images_training_images_beyond_the_draw_are_scored(
+    data: PreparedDataset,
+) -> None:
+    splits = tuple("train" if split == "val" else split for split in data.splits)
+    plain = dataclasses.replace(data, splits=splits)  # type: ignore[arg-type]
+    for seed in (0, 1):
+        (found,) = trainings_of(plain, 6, (seed,), "val", 3)
+        train = {plain.ids[row] for row in plain.rows("train")}
+        assert set(found.scored) == train - set(found.trained)
+        assert len(found.scored) == 6
 
 
 @pytest.mark.parametrize("score", ["folds", "val"])
