@@ -38,8 +38,8 @@ def trainings_of(
     """The fine-tunings of a trial: the same for all trials and all methods.
 
     Where a dataset has no validation images, the last training images in the order of the draw
-    stand in for them. An image that shows the film of a test image is trained on where the draw has it, as in every
-    cell, but nothing is scored on it.
+    stand in for them. An image that shows the film of a test image is trained on where the draw
+    has it, as in every cell, but nothing is scored on it.
 
     Args:
         data: The prepared dataset.
