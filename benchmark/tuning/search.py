@@ -106,6 +106,10 @@ class Search:
         """Trials that are finished, pruned or at work."""
         return len(self.trials("COMPLETE", "PRUNED", "RUNNING"))
 
+    def turns(self) -> int:
+        """Trials that were ever begun."""
+        return len(self.trials("COMPLETE", "PRUNED", "RUNNING", "FAIL"))
+
     def has_work(self, run: str, budget: int) -> bool:
         """Whether a trial could be begun or gone on with now."""
         if self.given_up(run) or self.taken(run) >= budget:
@@ -135,7 +139,8 @@ class Search:
             if lease is None:
                 continue
             trial = optuna.trial.Trial(self.study, frozen._trial_id)
-            attempts = int(frozen.user_attrs.get("attempts", 1)) + 1
+            died = not frozen.user_attrs.get("left")
+            attempts = int(frozen.user_attrs.get("attempts", 1)) + died
             if any(t.number == frozen.number for t in self.trials("RUNNING")):
                 if attempts <= FEW:
                     self._mark(trial, run, attempts)

@@ -35,7 +35,7 @@ def work_on_trials(order: TuningOrder, bench: Bench) -> None:
         interruption.leave_if_requested()
         claim = None
         # Whoever has begun the fewest comes first, so that all are as far when time runs out.
-        for search in sorted(searches, key=Search.begun):
+        for search in sorted(searches, key=Search.turns):
             claim = search.claim(order.run, order.budgets[search.plan.key])
             if claim is not None:
                 break

@@ -52,11 +52,11 @@ def test_the_default_options_are_the_first_trial_and_the_record_tells_them(tmp_p
     assert claim is not None
     assert claim.is_default
     assert claim.trial.params == {d.name: d.default for d in search.plan.dimensions}
-    ends(search, claim, 5.0)
+    ends(search, claim, 9.5)
     all_done(search)
     record = search.publish()
     assert record.default is not None
-    assert (record.default.number, record.default.score) == (0, 5.0)
+    assert (record.default.number, record.default.score) == (0, 9.5)
     assert record.best is not None
     assert record.best.number == 2
     assert Store(tmp_path).studies() == [record]

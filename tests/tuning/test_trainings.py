@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.errors import UsageError
@@ -34,15 +34,12 @@ def leaking(data: PreparedDataset, *ids: str) -> PreparedDataset:
     return dataclasses.replace(data, record=data.record.model_copy(update={"leaks": leaks}))
 
 
-@given(
-    st.lists(st.sampled_from("abcdefgh"), min_size=4, max_size=24).filter(
-        lambda patients: len(set(patients)) >= 4
-    ),
-    st.integers(2, 4),
-)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=12), st.integers(2, 4))
 def test_every_image_is_held_out_once_and_no_patient_is_on_both_sides(
-    patients: list[str], folds: int
+    more: list[str], folds: int
 ) -> None:
+    patients = [*"abcd", *more]
     ids = [f"{patient}{number}" for number, patient in enumerate(patients)]
     groups = dict(zip(ids, patients, strict=True))
     parts = list(divided(ids, groups, folds))
