@@ -163,7 +163,8 @@ def _read_images(order: Order, store: Store, reporter: _Reporter) -> None:
 def _tune(order: Order, store: Store, reporter: _Reporter, log: LogCapture, begun: float) -> None:
     """Do trials, whose pretrainings are each a piece of work of their own."""
     from benchmark.tuning.objective import Bench
-    from benchmark.tuning.working import TuningOrder, work_on_trials
+    from benchmark.tuning.orders import TuningOrder
+    from benchmark.tuning.working import work_on_trials
 
     machine = _machine(order, store, begun)
     own = f"{FOLDER['tune']}-{order.task.key}"

@@ -175,7 +175,7 @@ def study(method: str, title: str, key: str, own: str) -> StudyRecord:
     trials = tuple(
         TrialRecord(
             number=number,
-            state=state,  # type: ignore[arg-type]
+            state=state,
             values=dict.fromkeys(names, 1e-2 if not number else 1e-3 * 2**number),
             score=score or None,
             trainings=3 if state == "complete" else 1,

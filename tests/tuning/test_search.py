@@ -16,7 +16,6 @@ from benchmark.tuning.search import FEW, Claim, Search
 from benchmark.tuning.storages import mend, open_storage, without_password
 from tests.tuning.searching import plans, request
 
-STATES = optuna.trial.TrialState
 DEAD = "-".join([this_process().split("-")[0], "999999999", "1"])
 """A process of this machine that is gone."""
 
@@ -32,7 +31,7 @@ def ends(search: Search, claim: Claim, value: float = 1.0, state: str = "") -> N
     with claim.lease:
         claim.trial.set_user_attr("errors", [[value]])
         if state:
-            search.study.tell(claim.trial, state=STATES[state])
+            search.study.tell(claim.trial, state=optuna.trial.TrialState[state])
         else:
             search.study.tell(claim.trial, value)
 
@@ -231,8 +230,11 @@ def test_a_line_that_a_kill_cut_short_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    def spoil(path: Path) -> None:
+        path.write_text("no JSON\nat all\n")
+
     with pytest.raises(StoreError, match=r"journal\.log is damaged .* move its folder away"):
-        damaged(lambda path: path.write_text("no JSON\nat all\n"), tmp_path)
+        damaged(spoil, tmp_path)
 
 
 def test_mending_leaves_a_whole_journal_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_keys_of_cells_without_tuned_options_are_as_they_were() -> None:
     ],
 )
 def test_what_cannot_be_tuned_is_refused_with_the_mend(
-    tmp_path: Path, flags: dict[str, object], words: str
+    tmp_path: Path, flags: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
         plans(request(tmp_path, **flags))

@@ -24,7 +24,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> PreparedDataset:
     found = load_prepared(prepared(config), plans(config)[0].cells[0].dataset.key)
     val = set(found.rows("train")[-4:])
     splits = tuple("val" if row in val else split for row, split in enumerate(found.splits))
-    return dataclasses.replace(found, splits=splits)  # type: ignore[arg-type]
+    return dataclasses.replace(found, splits=splits)
 
 
 def leaking(data: PreparedDataset, *ids: str) -> PreparedDataset:
@@ -73,7 +73,7 @@ def test_without_validation_images_training_images_beyond_the_draw_are_scored(
     data: PreparedDataset,
 ) -> None:
     splits = tuple("train" if split == "val" else split for split in data.splits)
-    plain = dataclasses.replace(data, splits=splits)  # type: ignore[arg-type]
+    plain = dataclasses.replace(data, splits=splits)
     for seed in (0, 1):
         (found,) = trainings_of(plain, 6, (seed,), "val", 3)
         train = {plain.ids[row] for row in plain.rows("train")}

@@ -17,6 +17,7 @@ from benchmark.store import Store
 from benchmark.training import DivergedError
 from benchmark.tuning import working
 from benchmark.tuning.leftovers import forget_pretrainings, pretraining_keys
+from benchmark.tuning.objective import score as whole_score
 from benchmark.tuning.records import StudyRecord
 from benchmark.tuning.working import work_on_trials
 from tests.tuning.searching import bench, order, plans, prepared, request, searches
@@ -145,13 +146,13 @@ def test_a_trial_that_raises_fails_with_its_reason_and_the_others_go_on(
 ) -> None:
     config = request(tmp_path / "runs", methods="simclr", trials=2)
     store = copied(dataset, config.output)
-    whole, calls = working.score, []
+    calls: list[object] = []
 
     def score(bench: object, plan: object, *rest: object) -> list[float]:
         calls.append(plan)
         if plan.labels.method == "simclr" and len(calls) < 3:  # type: ignore[attr-defined]
             raise RuntimeError("a head is missing")
-        return whole(bench, plan, *rest)  # type: ignore[arg-type]
+        return whole_score(bench, plan, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(working, "score", score)
     scratch, simclr = worked(config, store)
@@ -168,13 +169,13 @@ def test_options_under_which_training_diverges_count_as_a_bad_trial(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = request(tmp_path / "runs", trials=2)
-    whole, calls = working.score, []
+    calls: list[object] = []
 
     def score(*given: object) -> list[float]:
         calls.append(given)
         if len(calls) == 1:
             raise DivergedError("the loss was not finite at step 3")
-        return whole(*given)  # type: ignore[arg-type]
+        return whole_score(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(working, "score", score)
     (record,) = worked(config, copied(dataset, config.output))
