@@ -112,9 +112,11 @@ class Search:
 
     def has_work(self, run: str, budget: int) -> bool:
         """Whether a trial could be begun or gone on with now."""
-        if self.given_up(run) or self.taken(run) >= budget:
+        if self.given_up(run):
             return False
-        return self.begun() < self.plan.trials or bool(self.left())
+        if any(self._is_open_to(trial, run, budget) for trial in self.left()):
+            return True
+        return self.taken(run) < budget and self.begun() < self.plan.trials
 
     def left(self) -> list[FrozenTrial]:
         """Trials that nobody is at work on any more, although they were begun."""
@@ -129,13 +131,17 @@ class Search:
         """
         if not self.has_work(run, budget):
             return None
-        return self._take_up(run) or self._ask(run)
+        return self._take_up(run, budget) or self._ask(run, budget)
 
-    def _take_up(self, run: str) -> Claim | None:
+    def _is_open_to(self, trial: FrozenTrial, run: str, budget: int) -> bool:
+        """Whether a command may go on with a trial: its own are in its budget already."""
+        return trial.user_attrs.get("run") == run or self.taken(run) < budget
+
+    def _take_up(self, run: str, budget: int) -> Claim | None:
         import optuna
 
         for frozen in self.left():
-            lease = self._acquire(frozen.number)
+            lease = self._acquire(frozen.number) if self._is_open_to(frozen, run, budget) else None
             if lease is None:
                 continue
             trial = optuna.trial.Trial(self.study, frozen._trial_id)
@@ -150,11 +156,11 @@ class Search:
             lease.give_back()
         return None
 
-    def _ask(self, run: str) -> Claim | None:
+    def _ask(self, run: str, budget: int) -> Claim | None:
         import optuna
         from optuna.distributions import FloatDistribution
 
-        if self.begun() >= self.plan.trials:
+        if self.begun() >= self.plan.trials or self.taken(run) >= budget:
             return None
         space = {d.name: FloatDistribution(d.low, d.high, log=True) for d in self.plan.dimensions}
         trial = self.study.ask(fixed_distributions=space)  # type: ignore[arg-type]

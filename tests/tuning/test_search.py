@@ -131,6 +131,22 @@ def test_a_trial_of_a_killed_process_is_gone_on_with_where_it_stood(tmp_path: Pa
     assert all_done(search, "next", 2) == [1]
 
 
+def test_a_command_goes_on_with_its_own_last_trial_although_its_budget_is_used_up(
+    tmp_path: Path,
+) -> None:
+    config = request(tmp_path, trials=2)
+    assert all_done(opened(config), "run", 1) == [0]
+    search = opened(config)
+    claim = search.claim("run", 2)
+    assert claim is not None
+    claim.trial.set_user_attr("owner", DEAD)
+    claim.lease.give_back()
+    assert opened(config).claim("another", 0) is None
+    again = opened(config).claim("run", 2)
+    assert again is not None
+    assert again.trial.number == claim.trial.number == 1
+
+
 def test_a_trial_at_which_a_process_is_at_work_is_left_to_it(tmp_path: Path) -> None:
     config = request(tmp_path, trials=1)
     claim = opened(config).claim("run", 1)
