@@ -42,17 +42,25 @@ def difference(record: StudyRecord) -> Interval | None:
 
 
 def print_results(records: Sequence[StudyRecord], console: Console) -> None:
-    """One row a search, and the sentences that belong to it."""
+    """One row a search, its best options in a line below, and the sentences that belong to it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     unit = next((record.unit for record in records if record.unit), "")
-    for name in COLUMNS:
-        table.add_column(name.format(unit=unit), overflow="fold")
+    for name in COLUMNS[:-1]:
+        table.add_column(name.format(unit=unit), overflow="fold", no_wrap=name != COLUMNS[0])
     for record in records:
-        table.add_row(*summary(record))
+        table.add_row(*summary(record)[:-1])
     console.print()
     console.print(table)
+    # In a column of their own they would be folded into a tower.
+    for record in records:
+        if record.best is not None:
+            _say(f"{record.name}, best: {summary(record)[-1]}", console)
     for sentence in sentences(records):
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        _say(sentence, console)
+
+
+def _say(line: str, console: Console) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(record: StudyRecord) -> list[str]:

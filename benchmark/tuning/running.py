@@ -77,7 +77,8 @@ def tune(config: RunConfig, command: str, save: Path | None, console: Console) -
     forget_pretrainings(store, searches)
     _write(store, records, save or store.root / TUNED_FILE, command, console)
     _say(
-        f"{sum(budgets.values())} trials asked for; {human_seconds(time.monotonic() - started)}.",
+        f"{sum(record.counted for record in records)} of {sum(r.wanted for r in records)} trials "
+        f"done; {human_seconds(time.monotonic() - started)}.",
         console,
     )
     if outcome.bad_input:

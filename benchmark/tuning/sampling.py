@@ -58,4 +58,4 @@ def pruner(trials: int) -> BasePruner:
     """Ends a trial whose mean error so far is above the median of those before at that place."""
     from optuna.pruners import MedianPruner
 
-    return MedianPruner(n_startup_trials=min(5, max(2, trials // 4)))
+    return MedianPruner(n_startup_trials=min(5, max(3, trials // 4)))
