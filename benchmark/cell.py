@@ -122,26 +122,51 @@ def _tune_and_test(
     started = time.monotonic()
     with machine.energy_meter() as energy:
         listener = energy.listening(listener)
-        detector = initial_detector(store, spec, len(data.record.landmark_names)).to(machine.device)
-        if isinstance(detector, Detector):
-            size, batch_size = spec.dataset.working_size, spec.protocol.batch_size
-            accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
-        history = finetune(
-            detector,
-            load_shots(data, shots, machine.device, whole=_whole_labels(spec)),
-            spec.protocol,
-            steps=spec.finetuning_steps,
-            seed=spec.seed,
-            rate=rate_factor(spec),
-            validate=_validation(detector, data, spec, machine),
-            listener=listener,
-            checkpoint=store.checkpoint(spec.key),
-            checkpoint_seconds=machine.checkpoint_seconds,
-        )
+        checkpoint = store.checkpoint(spec.key)
+        detector, history = fine_tuned(store, spec, data, shots, machine, listener, checkpoint)
         seconds = time.monotonic() - started + history.earlier_seconds
         test = data.rows("test")
         predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
     return _Tested(detector, history, predicted, seconds, energy)
+
+
+def fine_tuned(
+    store: Store,
+    spec: CellSpec,
+    data: PreparedDataset,
+    shots: list[int],
+    machine: Machine,
+    listener: Listener,
+    checkpoint: Path,
+) -> tuple[Detector | FrozenDetector, History]:
+    """The detector of a cell after fine-tuning, which goes on from its checkpoint.
+
+    Args:
+        store: Where the pretraining lies.
+        spec: What is fine-tuned, and how.
+        data: Holds the labelled images.
+        shots: Their rows.
+        machine: Where to compute.
+        listener: Told of the progress.
+        checkpoint: Where the state of the training is kept.
+    """
+    detector = initial_detector(store, spec, len(data.record.landmark_names)).to(machine.device)
+    if isinstance(detector, Detector):
+        size, batch_size = spec.dataset.working_size, spec.protocol.batch_size
+        accelerate(detector.backbone, size, batch_size, spec.finetuning_steps)
+    history = finetune(
+        detector,
+        load_shots(data, shots, machine.device, whole=_whole_labels(spec)),
+        spec.protocol,
+        steps=spec.finetuning_steps,
+        seed=spec.seed,
+        rate=rate_factor(spec),
+        validate=_validation(detector, data, spec, machine),
+        listener=listener,
+        checkpoint=checkpoint,
+        checkpoint_seconds=machine.checkpoint_seconds,
+    )
+    return detector, history
 
 
 def _costs(

@@ -12,6 +12,7 @@ from rich.console import Console
 from benchmark.cli_data import Plugins, audit, prepare
 from benchmark.cli_plugins import check, info, list_plugins, new
 from benchmark.cli_stores import DEFAULT_OUTPUT, Output, export_store, import_store, merge
+from benchmark.cli_tuning import tune
 from benchmark.errors import BenchmarkError
 
 app = typer.Typer(
@@ -96,6 +97,10 @@ def run(
         str | None,
         typer.Option(help="Weights to test: last, or the best on the validation images: val."),
     ] = None,
+    tuned: Annotated[
+        Path | None,
+        typer.Option(help="A file that `tune` has written: its options beside the default ones."),
+    ] = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -173,6 +178,7 @@ def run(
         "protocol": {"selection": selection} if selection is not None else None,
         "data_roots": data_root,
         "unlabelled": unlabelled,
+        "tuned": tuned,
         "margin": margin,
         "output": output,
         "workers": workers,
@@ -265,7 +271,7 @@ def report(
 app.command()(prepare)
 app.command()(audit)
 app.command("list")(list_plugins)
-for command in (info, check, new, merge):
+for command in (info, check, new, tune, merge):
     app.command()(command)
 app.command("export")(export_store)
 app.command("import")(import_store)

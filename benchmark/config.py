@@ -21,6 +21,7 @@ from benchmark.protocol import (
     Settings,
 )
 from benchmark.transfer import TransferName
+from benchmark.tuning.options import TuningOptions
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -86,6 +87,12 @@ class RunConfig(Settings):
         description="Folder of further unlabelled images for pretraining, by dataset; the key '' "
         "serves all others.",
     )
+    tuned: Path | None = Field(
+        None,
+        description="A file of tuned options, as `tune` writes it: each method that it names is "
+        "run under them, too.",
+    )
+    tuning: TuningOptions = TuningOptions()
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None,
         description="Margin of practical equivalence in the dataset's unit: mm, or px at its "

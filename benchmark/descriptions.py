@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from benchmark.plugin_specs import PluginSpec, parse_specs
 from benchmark.protocol import Settings
 from benchmark.registry import registry
 from benchmark.suggestions import did_you_mean
+from benchmark.toml_text import one_line, toml_value
 
 MAX_BYTES = 2**20
 """Larger files are no descriptions and are not read."""
@@ -183,11 +183,15 @@ def description_text(description: DatasetDescription, remarks: Iterable[str]) ->
         description: What it says.
         remarks: Sentences that stand at the top as comments.
     """
-    lines = [f"# {_one_line(remark)}" for remark in remarks]
-    lines += ["", f"plugin = {_toml(description.plugin)}", f"root = {_toml(description.root)}"]
+    lines = [f"# {one_line(remark)}" for remark in remarks]
+    lines += [
+        "",
+        f"plugin = {toml_value(description.plugin)}",
+        f"root = {toml_value(description.root)}",
+    ]
     if description.options:
         lines += ["", "[options]"]
-        lines += [f"{name} = {_toml(value)}" for name, value in description.options.items()]
+        lines += [f"{name} = {toml_value(value)}" for name, value in description.options.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -202,15 +206,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def _toml(value: object) -> str:
-    """A text, number, truth value or list as TOML."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    # JSON's texts are TOML's, but for the one control character that JSON leaves as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _one_line(text: str) -> str:
-    return "".join(sign if sign.isprintable() else " " for sign in text)

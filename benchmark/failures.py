@@ -16,13 +16,15 @@ from benchmark.tasks import FOLDER, READING, Task
 def record_failure(store: Store, task: Task, failure: Failure, log: str = "") -> None:
     """Write a failed record, ``error.json`` and the log; a dataset leaves no record.
 
+    Nor does a worker of a tuning: its trials have theirs in the search.
+
     A cell that failed stays in the leaderboard with its reason; which runs try it again,
     ``--retry`` says. Where another process is at the work by now, nothing is written.
 
     Raises:
         StoreUnwritableError: It cannot be written.
     """
-    if task.kind in READING:
+    if task.kind in READING or task.kind == "tune":
         return
     with store.working(FOLDER[task.kind], task.key, task.title) as ours:
         if ours:

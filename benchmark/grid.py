@@ -170,7 +170,11 @@ class PretrainingSpec(Spec):
 
 
 class CellSpec(Spec):
-    """One point of the grid."""
+    """One point of the grid.
+
+    ``tuned`` says that options of the method and of the fine-tuning are not the run's own, but
+    were searched for: another cell even where the search has come back to the run's.
+    """
 
     dataset: DatasetSpec
     method: PluginChoice
@@ -181,6 +185,15 @@ class CellSpec(Spec):
     finetuning_steps: int
     pretraining: PretrainingSpec | None
     transfer: TransferName = "whole"
+    tuned: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``tuned`` where it is not set, so that older keys and records stay the same."""
+        values: dict[str, Any] = handler(self)
+        if not self.tuned:
+            del values["tuned"]
+        return values
 
     def identity(self) -> dict[str, Any]:
         """What the key covers.

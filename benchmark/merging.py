@@ -15,8 +15,9 @@ from benchmark.files import file_sha256
 from benchmark.publishing import write_whole
 from benchmark.schema import CellRecord, DatasetRecord, ExtraPool, PretrainingRecord
 from benchmark.store import RECORDS, Store
+from benchmark.tuning.records import StudyRecord
 
-Kept = CellRecord | PretrainingRecord | DatasetRecord | ExtraPool
+Kept = CellRecord | PretrainingRecord | DatasetRecord | ExtraPool | StudyRecord
 # Small records whose names follow from their content or their time: taken where they are missing.
 SINGLE = ("environments", "machines", "runs")
 _MOST_BYTES = 1 << 26

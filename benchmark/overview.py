@@ -33,10 +33,10 @@ def existing_store(output: Path, margin: float | None = None) -> Store:
             the runs.
 
     Raises:
-        UsageError: There is no folder, or it holds no cells.
+        UsageError: There is no folder, or it holds neither cells nor searches.
     """
     store = Store(output)
-    if not (output / "cells").is_dir():
+    if not any((output / kind).is_dir() for kind in ("cells", "tuning")):
         raise UsageError(
             f"no results in {output}: `run` something first, or name the store with --output"
         )

@@ -30,6 +30,7 @@ from benchmark.records import DatasetIndex
 from benchmark.registry import add_plugin_files, registry
 from benchmark.schema import CellLabels
 from benchmark.transfer import Transfer, TransferChoice
+from benchmark.tuning.applying import with_tuned
 
 # Every working size is a multiple of this, so that networks of up to five octaves share it and
 # a dataset is prepared once, whichever backbones a run holds.
@@ -115,6 +116,7 @@ def make_plan(config: RunConfig) -> Plan:
             if folder is not None and extra is not None:
                 unlabelled[ExtraPoolSpec(dataset=prepared, extra=extra).key] = folder
             cells += _cells(arm, prepared, data.index, extra, config)
+    cells = with_tuned(cells, config.tuned, config.preset, notes)
     trained = [cell.spec.pretraining for cell in cells if cell.spec.pretraining is not None]
     if config.unlabelled and not any(pretraining.extra for pretraining in trained):
         notes.append("--unlabelled changes nothing: no method here learns from unlabelled images")

@@ -201,9 +201,10 @@ def dry_run(config: RunConfig, console: Console) -> int:
 
 def _plan_table(plan: Plan, done: set[str], store: Store) -> Table:
     """The cells by state and name, one line for all seeds of a kind."""
-    names = ["dataset", "method", "backbone", "transfer", "shots"]
-    if all(cell.labels.transfer == "whole" for cell in plan.cells):
-        names.remove("transfer")
+    names = ["dataset", "method", "backbone", "transfer", "options", "shots"]
+    for name, usual in (("transfer", "whole"), ("options", "default")):
+        if all(getattr(cell.labels, name) == usual for cell in plan.cells):
+            names.remove(name)
     kinds: dict[tuple[str, ...], list[PlannedCell]] = defaultdict(list)
     for cell in plan.cells:
         record = None if cell.key in done else store.cell(cell.key)

@@ -15,6 +15,7 @@ from benchmark.dataset_schema import (
     Preview,
     Record,
 )
+from benchmark.tuning.records import TuningSource
 
 __all__ = [
     "AnnotatorDistance",
@@ -169,11 +170,24 @@ class CellLabels(Record):
     transfer: str = "whole"
     control: bool = False
     family: str = "other"
+    tuned: TuningSource | None = Field(
+        None, description="Where tuned options come from; None: the default options."
+    )
 
     @property
     def transfer_text(self) -> str:
         """The transfer in a line of names: empty for the default."""
         return "" if self.transfer == "whole" else f" {self.transfer}"
+
+    @property
+    def options(self) -> str:
+        """``tuned`` or ``default``."""
+        return "tuned" if self.tuned else "default"
+
+    @property
+    def conditions_text(self) -> str:
+        """Transfer and tuning in a line of names: empty for the defaults."""
+        return f"{self.transfer_text}{' tuned' if self.tuned else ''}"
 
 
 class CellMetrics(Record):

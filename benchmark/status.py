@@ -78,7 +78,7 @@ def _print_failed(cell: CellRecord, console: Console) -> None:
     reason = cell.error.sentence if cell.error else "no reason was kept"
     attempts = f" ({cell.attempts} attempts)" if cell.attempts > 1 else ""
     _say(
-        f"failed: {labels.dataset} {labels.method} {labels.backbone}{labels.transfer_text} "
+        f"failed: {labels.dataset} {labels.method} {labels.backbone}{labels.conditions_text} "
         f"{labels.shots} shots seed {labels.seed}{attempts}: {reason}",
         console,
     )

@@ -26,6 +26,7 @@ from benchmark.schema import (
     Record,
 )
 from benchmark.store_reading import StoreReader
+from benchmark.tuning.records import StudyRecord
 
 # The file without which a folder of the store holds no finished work.
 RECORDS: dict[str, tuple[str, type[Record]]] = {
@@ -33,6 +34,7 @@ RECORDS: dict[str, tuple[str, type[Record]]] = {
     "pretrained": ("pretraining.json", PretrainingRecord),
     "datasets": ("dataset.json", DatasetRecord),
     "unlabelled": ("unlabelled.json", ExtraPool),
+    "tuning": ("study.json", StudyRecord),
 }
 
 

@@ -20,6 +20,7 @@ from benchmark.schema import (
     Record,
     RunRecord,
 )
+from benchmark.tuning.records import StudyRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +86,10 @@ class StoreReader:
     def extra_pool(self, key: str) -> ExtraPool | None:
         """Prepared unlabelled images, or None; StoreError where their file cannot be read."""
         return self._read(self.root / "unlabelled" / key / "unlabelled.json", ExtraPool)
+
+    def studies(self) -> list[StudyRecord]:
+        """All readable searches for options."""
+        return self._read_all("tuning", "study.json", StudyRecord)
 
     def previews(self, dataset_key: str) -> dict[str, Preview]:
         """Previews of test images by image id; ``file`` is relative to the dataset's folder."""

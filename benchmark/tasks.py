@@ -10,18 +10,19 @@ from pydantic import BaseModel, ConfigDict
 from benchmark.backbones.options import module_of
 from benchmark.config import Retry
 from benchmark.estimates import Estimator, cell_fills_gpu, pretraining_fills_gpu
-from benchmark.grid import ExtraPoolSpec
+from benchmark.grid import DatasetSpec, ExtraPoolSpec
 from benchmark.looking import Looker
 from benchmark.planning import Plan, PlannedCell
 from benchmark.schema import CellRecord
 from benchmark.store import Store
 
-Kind = Literal["prepare", "unlabelled", "pretrain", "cell"]
+Kind = Literal["prepare", "unlabelled", "pretrain", "cell", "tune"]
 FOLDER: dict[Kind, str] = {
     "prepare": "datasets",
     "unlabelled": "unlabelled",
     "pretrain": "pretrained",
     "cell": "cells",
+    "tune": "tuning",
 }
 READING: frozenset[Kind] = frozenset({"prepare", "unlabelled"})
 """Tasks that read the user's images and train nothing."""
@@ -31,7 +32,8 @@ class Task(BaseModel):
     """One piece of work for one worker process.
 
     Attributes:
-        kind: Prepare a dataset, read further unlabelled images, pretrain a backbone, or run a cell.
+        kind: Prepare a dataset, read further unlabelled images, pretrain a backbone, run a cell, or
+            do trials of a tuning until there are enough.
         key: The key of what it writes.
         title: What the user sees.
         needs: Ids of the tasks that must be done before.
@@ -167,20 +169,7 @@ def _tasks_of(
     trains = pretraining is not None and not looker.has_pretraining(pretraining.key)
     extra = pretraining.extra_pool if trains and pretraining is not None else None
     if not looker.has_dataset(dataset.key):
-        root = plan.roots[dataset.key]
-        found.append(
-            Task(
-                kind="prepare",
-                key=dataset.key,
-                title=f"prepare {dataset.title}",
-                cost=estimator.preparation(),
-                payload={
-                    "spec": dataset.model_dump(mode="json"),
-                    "root": str(root.resolve()) if root else None,
-                    "processes": processes,
-                },
-            )
-        )
+        found.append(_preparation(dataset, plan, estimator, processes))
     if extra is not None and not looker.has_extra(extra.key):
         found.append(_extra_task(extra, plan, estimator, processes))
     if pretraining is not None and trains:
@@ -202,6 +191,39 @@ def _tasks_of(
             )
         )
     return found
+
+
+def reading_tasks(plan: Plan, looker: Looker, estimator: Estimator, processes: int) -> list[Task]:
+    """What is to be read of the user's images, for all cells of a plan and nothing else."""
+    tasks: dict[str, Task] = {}
+    for cell in plan.cells:
+        dataset, pretraining = cell.spec.dataset, cell.spec.pretraining
+        extra = pretraining.extra_pool if pretraining is not None else None
+        if not looker.has_dataset(dataset.key):
+            task = _preparation(dataset, plan, estimator, processes)
+            tasks.setdefault(task.id, task)
+        if extra is not None and not looker.has_extra(extra.key):
+            task = _extra_task(extra, plan, estimator, processes)
+            tasks.setdefault(task.id, task)
+    return [
+        task.model_copy(update={"needs": tuple(need for need in task.needs if need in tasks)})
+        for task in tasks.values()
+    ]
+
+
+def _preparation(dataset: DatasetSpec, plan: Plan, estimator: Estimator, processes: int) -> Task:
+    root = plan.roots[dataset.key]
+    return Task(
+        kind="prepare",
+        key=dataset.key,
+        title=f"prepare {dataset.title}",
+        cost=estimator.preparation(),
+        payload={
+            "spec": dataset.model_dump(mode="json"),
+            "root": str(root.resolve()) if root else None,
+            "processes": processes,
+        },
+    )
 
 
 def _extra_task(extra: ExtraPoolSpec, plan: Plan, estimator: Estimator, processes: int) -> Task:
@@ -232,7 +254,7 @@ def _cell_task(
     return Task(
         kind="cell",
         key=cell.key,
-        title=f"{labels.dataset} {labels.method} {labels.backbone}{labels.transfer_text} "
+        title=f"{labels.dataset} {labels.method} {labels.backbone}{labels.conditions_text} "
         f"{labels.shots} shots seed {labels.seed}",
         needs=tuple(need for need in needs if need in known),
         cost=estimator.cell(cell.spec),

@@ -21,24 +21,22 @@ from benchmark import interruption
 from benchmark.accounting import process_age
 from benchmark.config import CHECKPOINT_SECONDS
 from benchmark.errors import (
-    BenchmarkError,
     DataError,
-    DeviceMemoryError,
     LeaseLostError,
     StoreError,
     StoreUnwritableError,
     UsageError,
-    WeightsUnavailableError,
 )
+from benchmark.faults import failure_of
 from benchmark.interruption import WorkInterrupted
 from benchmark.leases import LEASE_SECONDS
 from benchmark.log_capture import LogCapture
 from benchmark.progress import TRAINING_STAGES, Progress
-from benchmark.schema import Failure, Fault
+from benchmark.schema import Failure
 from benchmark.store import Store
 from benchmark.tasks import FOLDER, READING, Task
 from benchmark.team import FollowerStore, followed, follower_rank
-from benchmark.write_guard import WriteGuard
+from benchmark.write_guard import guarded
 
 
 class Order(BaseModel):
@@ -162,7 +160,23 @@ def _read_images(order: Order, store: Store, reporter: _Reporter) -> None:
         prepare(store, dataset, root, listener=listener, **options)
 
 
-def _do(order: Order, store: Store, reporter: _Reporter, begun: float) -> None:
+def _tune(order: Order, store: Store, reporter: _Reporter, log: LogCapture, begun: float) -> None:
+    """Do trials, whose pretrainings are each a piece of work of their own."""
+    from benchmark.tuning.objective import Bench
+    from benchmark.tuning.orders import TuningOrder
+    from benchmark.tuning.working import work_on_trials
+
+    machine = _machine(order, store, begun)
+    own = f"{FOLDER['tune']}-{order.task.key}"
+
+    def guard(key: str, trial: str) -> AbstractContextManager[None]:
+        return guarded(store, "pretrained", key, log, (own, trial))
+
+    bench = Bench(store, machine, reporter.progress, guard)
+    work_on_trials(TuningOrder.model_validate(order.task.payload), bench)
+
+
+def _do(order: Order, store: Store, reporter: _Reporter, log: LogCapture, begun: float) -> None:
     from benchmark.registry import add_plugin_files
 
     add_plugin_files(order.plugins)
@@ -170,6 +184,9 @@ def _do(order: Order, store: Store, reporter: _Reporter, begun: float) -> None:
     payload = task.payload
     if task.kind in READING:
         _read_images(order, store, reporter)
+        return
+    if task.kind == "tune":
+        _tune(order, store, reporter, log, begun)
         return
     if task.kind == "pretrain":
         from benchmark.grid import PretrainingSpec
@@ -191,26 +208,6 @@ def _do(order: Order, store: Store, reporter: _Reporter, begun: float) -> None:
         payload["attempts"],
         reporter.progress,
     )
-
-
-def failure_of(error: BaseException) -> Failure:
-    """What is kept of an exception; errors of ours are sentences, others name their kind."""
-    text = str(error).strip() or type(error).__name__
-    sentence = text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}"
-    return Failure(
-        sentence=" ".join(sentence.split())[:2000],
-        type=type(error).__name__,
-        traceback="".join(traceback.format_exception(error))[-20000:],
-        fault=_fault(error),
-    )
-
-
-def _fault(error: BaseException) -> Fault:
-    """What has to change before another attempt can end otherwise."""
-    if isinstance(error, (DataError, UsageError)):
-        return "input"
-    machine = (StoreError, WeightsUnavailableError, MemoryError, DeviceMemoryError)
-    return "machine" if isinstance(error, machine) else "method"
 
 
 def main() -> int:
@@ -248,10 +245,10 @@ def _outcome(
             # Between planning and now another run may have done it.
             if store.is_done(kind, task.key):
                 return "done", {}
-            with WriteGuard(store.root, kind, task.key) as guard:
-                store.finish = lambda folder: _finish(folder, guard, log)
-                with _team_of(order, reporter):
-                    _do(order, store, reporter, begun)
+            # A worker of a tuning has its pretrainings guarded, one by one.
+            guard = nullcontext() if task.kind == "tune" else guarded(store, kind, task.key, log)
+            with guard, _team_of(order, reporter):
+                _do(order, store, reporter, log, begun)
         return "done", {}
     except WorkInterrupted:
         return "interrupted", {}
@@ -282,12 +279,6 @@ def _team_of(order: Order, reporter: _Reporter) -> AbstractContextManager[None]:
 
     told = order.model_copy(update={"lifeline": True})
     return followed(told.model_dump_json(), order.devices, died)
-
-
-def _finish(folder: Path, guard: WriteGuard, log: LogCapture) -> None:
-    """What every finished folder gets."""
-    guard.ensure_clean()
-    (folder / "log.txt").write_text(log.text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,16 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from benchmark.errors import PluginError
+
+if TYPE_CHECKING:
+    from benchmark.log_capture import LogCapture
+    from benchmark.store import Store
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Audit events by the place of the paths that they change, each with that of its folder's
@@ -43,13 +49,15 @@ class WriteGuard:
         root: The store's folder.
         kind: The folder in which the work will lie.
         key: Its key.
+        leases: ``<kind>-<key>`` of further leases that this process holds and gives signs of.
 
     Attributes:
         refused: Sentences about what was tried all the same.
     """
 
-    def __init__(self, root: Path, kind: str, key: str) -> None:
+    def __init__(self, root: Path, kind: str, key: str, leases: tuple[str, ...] = ()) -> None:
         self.root, self.kind, self.key = root.resolve(), kind, key
+        self._leases = tuple(f"{lease}." for lease in (f"{kind}-{key}", *leases))
         self.refused: list[str] = []
 
     def __enter__(self) -> Self:
@@ -97,8 +105,34 @@ class WriteGuard:
         if top == "checkpoints":
             return name.lstrip(".").startswith(f"{self.key}.")
         if top == "leases":
-            return name.lstrip(".").startswith(f"{self.kind}-{self.key}.")
+            return name.lstrip(".").startswith(self._leases)
         return top in _SHARED
+
+
+@contextmanager
+def guarded(
+    store: Store, kind: str, key: str, log: LogCapture, leases: tuple[str, ...] = ()
+) -> Iterator[None]:
+    """Let nothing but one piece of work be written, and put the log into its folder.
+
+    Args:
+        store: The store.
+        kind: The folder in which the work will lie.
+        key: Its key.
+        log: What was printed.
+        leases: As for :class:`WriteGuard`.
+    """
+    with WriteGuard(store.root, kind, key, leases) as guard:
+
+        def finish(folder: Path) -> None:
+            guard.ensure_clean()
+            (folder / "log.txt").write_text(log.text(), encoding="utf-8")
+
+        store.finish = finish
+        try:
+            yield
+        finally:
+            store.finish = None
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 LISTED_IMAGES = 6
 
+DEFAULT = "default"
+"""Names a row without a variant, where another has tuned options."""
+
 
 @dataclass(frozen=True)
 class LandmarkDifference:
@@ -98,7 +101,8 @@ def duels(
     Args:
         store: The store to read.
         names: What A and B are called: ``method``, or ``method@backbone``, and after a comma a
-            transfer or a variant, as the leaderboard writes them.
+            transfer or a variant, as the leaderboard writes them; ``default`` for the row that
+            has none.
         datasets: Only these, by name; all where empty.
         shots: Only these; all where empty.
 
@@ -153,7 +157,7 @@ def _matching(table: LeaderboardTable, names: tuple[str, str]) -> list[tuple[Row
         fair = [(a, b) for a, b in pairs if a.identity[alike] == b.identity[alike]]
         if fair and len({a.identity for a, _ in fair}) == len(fair):
             return fair
-    choices = sorted({called(row) for pair in pairs for row in pair})
+    choices = sorted({_called_apart(row) for pair in pairs for row in pair})
     raise UsageError(
         f"{names[0]!r} and {names[1]!r} fit several rows of {table.title}: say which of "
         f"{', '.join(choices)}"
@@ -171,6 +175,11 @@ def called(row: Row) -> str:
     return ",".join(parts)
 
 
+def _called_apart(row: Row) -> str:
+    """The name that also tells a row without a variant from one with tuned options."""
+    return called(row) + ("" if row.identity.variant else f",{DEFAULT}")
+
+
 def _fits(row: Row, name: str) -> bool:
     strategy, _, rest = name.partition(",")
     method, _, backbone = strategy.partition("@")
@@ -181,7 +190,8 @@ def _fits(row: Row, name: str) -> bool:
         return False
     wanted = rest.strip()
     transfer = identity.transfer
-    return wanted in ("", transfer, identity.variant, f"{transfer},{identity.variant}")
+    variants = (identity.variant, identity.variant or DEFAULT)
+    return wanted in ("", transfer, *variants, *(f"{transfer},{name}" for name in variants))
 
 
 def _duel(store: Store, table: LeaderboardTable, first: Row, second: Row) -> Duel | None:

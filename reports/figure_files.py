@@ -26,6 +26,7 @@ from benchmark.reports.pair_figures import pairwise_drawing
 from benchmark.reports.palettes import PAPER
 from benchmark.reports.styles import Styles, series_styles
 from benchmark.reports.tables import LeaderboardTable, Row
+from benchmark.reports.tuning import tuning_drawings
 
 if TYPE_CHECKING:
     from benchmark.store import Store
@@ -85,7 +86,7 @@ def planned(store: Store) -> dict[str, Drawing]:
         for table in own if len(tables) <= MOST_TABLES else own[-1:]:
             for kind, drawing in _table_drawings(store, table, styles):
                 drawings[f"{name}-{table.shots}-{kind}"] = drawing
-    drawings |= _overall_drawings(store, tables, styles)
+    drawings |= _overall_drawings(store, tables, styles) | tuning_drawings(store)
     return {name: drawing for name, drawing in drawings.items() if drawing is not None}
 
 

@@ -24,6 +24,7 @@ from benchmark.reports.published_metric import metric_tables
 from benchmark.reports.sections import dataset_sections
 from benchmark.reports.styles import Styles, palette_css, series_styles
 from benchmark.reports.tables import LeaderboardTable
+from benchmark.reports.tuning import tuning_sections
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -153,6 +154,7 @@ def _context(store: Store) -> dict[str, Any]:
         "environments": facts.environments(store, cells),
         "commands": facts.commands(store),
         "progress": facts.progress(store, cells),
+        "tuning": tuning_sections(store),
         "missing": missing,
         "table_progress": table_progress(tables, missing),
         "styles": styles,

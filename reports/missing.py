@@ -194,6 +194,7 @@ def _strategy(cell: CellRecord, spec: Mapping[str, Any]) -> _Strategy:
     frame = ("dataset", "protocol", "shots", "seed")
     labels = cell.labels
     transfer = f", {labels.transfer}" if labels.transfer != WHOLE else ""
+    tuned = ", tuned" if labels.tuned else ""
     pretraining = spec.get("pretraining") or {}
     follows = pretraining.get("seed") == labels.seed
     parts = {name: value for name, value in spec.items() if name not in frame}
@@ -202,7 +203,7 @@ def _strategy(cell: CellRecord, spec: Mapping[str, Any]) -> _Strategy:
         own = {name: pretraining[name] for name in pretraining if name != "dataset"}
         pool = {"dataset": pretraining["dataset"] is not None} if "dataset" in pretraining else {}
         parts["pretraining"] = {**own, **pool, **({"seed": None} if follows else {})}
-    return _Strategy(parts, follows, f"{labels.title} on {labels.backbone}{transfer}")
+    return _Strategy(parts, follows, f"{labels.title} on {labels.backbone}{transfer}{tuned}")
 
 
 def _spec(frame: Mapping[str, Any], strategy: _Strategy, shots: int, seed: int) -> dict[str, Any]:

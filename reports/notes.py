@@ -69,12 +69,33 @@ def notes(table: LeaderboardTable) -> Iterator[str]:
         yield "Weights were chosen on labelled validation images, which few-shot users lack."
     if any(cell.spec.get("dataset", {}).get("allow_leaks") for cell in done):
         yield "The pool may hold films of test images (--allow-leaks)."
+    yield from _tuned(table)
     yield from _extra(table)
     yield from _excluded(table)
     if table.transfers() - {WHOLE}:
         yield explain(table.transfers())
     yield from _annotators(table)
     yield from _failures(table)
+
+
+def _tuned(table: LeaderboardTable) -> Iterator[str]:
+    """How the options of tuned rows were chosen, and what that says of their error."""
+    cells = [cell for row in table.ranked for cell in row.done]
+    sources = dict.fromkeys(
+        (cell.labels.tuned.sentence, cell.labels.tuned) for cell in cells if cell.labels.tuned
+    )
+    ways = dict.fromkeys(sentence for sentence, _ in sources)
+    if not ways:
+        return
+    yield (
+        f"Options of tuned rows were chosen by {'; and by '.join(ways)}. Their gains are over "
+        "scratch that was tuned as well."
+    )
+    own = [source for _, source in sources if source.dataset == table.group.name]
+    if any(source.score == "val" for source in own):
+        yield "Options were tuned on validation images of this dataset, which few-shot users lack."
+    if any(source.shots > table.shots for source in own):
+        yield "Options were tuned within more labelled images of this dataset than these rows have."
 
 
 def _extra(table: LeaderboardTable) -> Iterator[str]:

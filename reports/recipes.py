@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.files import key_of
 from benchmark.reports.published_rows import protocol_mark
 from benchmark.transfer import Transfer
+from benchmark.tuning.space import PROTOCOL
 
 if TYPE_CHECKING:
     from benchmark.schema import CellRecord
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 Recipe = tuple[tuple[str, str], ...]
 """Dotted paths of the spec and their values as JSON, sorted."""
 
-Strategy = tuple[str, str, str]
-"""Method, backbone and transfer."""
+Strategy = tuple[str, str, str, bool]
+"""Method, backbone, transfer, and whether its options were tuned."""
+
+TUNED = "tuned"
+"""The variant of rows whose options were tuned."""
 
 SHOWN_DIFFERENCES = 3
 
@@ -117,11 +121,16 @@ def excludes_leaks(cell: CellRecord) -> bool:
 
 
 def conditions_of(cell: CellRecord) -> str:
-    """What a cell must share with its control for a gain to mean something, as JSON."""
+    """What a cell must share with its control for a gain to mean something, as JSON.
+
+    Tuned cells have rates of their own, and are compared with the control that was tuned as well.
+    """
     names = ("backbone", "dataset", "protocol")
     parts = [leaf for n in names for leaf in _leaves(n, _canonical(cell.spec.get(n)))]
     transfer = str(Transfer.parse(cell.labels.transfer).control)
-    return json.dumps([transfer, *parts])
+    if cell.labels.tuned is None:
+        return json.dumps([transfer, *parts])
+    return json.dumps([TUNED, transfer, *(leaf for leaf in parts if leaf[0] not in PROTOCOL)])
 
 
 def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) -> dict[str, str]:
@@ -134,7 +143,8 @@ def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) ->
     Returns:
         By key of each cell: "" where the cells of its method, backbone and transfer share one
         recipe at each number of shots, else the fewest options that tell them apart:
-        ``preset=quick``. The paper's recipe is always named.
+        ``preset=quick``. The paper's recipe is always named, and cells with tuned options are told
+        from the others by that word.
     """
     groups: dict[tuple[Strategy, int], dict[Recipe, set[str]]] = defaultdict(
         lambda: defaultdict(set)
@@ -162,13 +172,15 @@ def variant_names(cells: Sequence[CellRecord], recipes: Mapping[str, Recipe]) ->
         shown = paths if place[0] in split else [path for path in paths if path == "preset"]
         if marks[recipes[cell.key]] and "protocol" not in shown:
             shown = ["protocol", *shown]
-        names[cell.key] = _describe(full[place, recipes[cell.key]], shown)
+        text = _describe(full[place, recipes[cell.key]], shown)
+        tuned = [TUNED] if cell.labels.tuned else []
+        names[cell.key] = ", ".join([*tuned, *([text] if text else [])])
     return names
 
 
 def _strategy(cell: CellRecord) -> Strategy:
     labels = cell.labels
-    return labels.method, labels.backbone, labels.transfer
+    return labels.method, labels.backbone, labels.transfer, labels.tuned is not None
 
 
 def _telling_paths(tables: Sequence[Sequence[Mapping[str, str]]], start: list[str]) -> list[str]:

@@ -67,6 +67,11 @@ class Row:
         return f"{self.title} on {self.identity.backbone}{transfer}{self._variant}"
 
     @property
+    def tuned(self) -> bool:
+        """Whether its options were searched for."""
+        return any(cell.labels.tuned is not None for cell in (*self.done, *self.failed))
+
+    @property
     def pretraining(self) -> str:
         """The name of what was pretrained, whatever was taken over of it."""
         return f"{self.title} on {self.identity.backbone}{self._variant}"
@@ -196,12 +201,16 @@ class LeaderboardTable:
         return {row.identity.transfer for row in self.rows}
 
     def control_of(self, row: Row) -> Row | None:
-        """The row of scratch that the row's gain is measured over, where there is just one."""
+        """The row of scratch that the row's gain is measured over, where there is just one.
+
+        For a row with tuned options that is the one that was tuned as well.
+        """
         transfer = str(Transfer.parse(row.identity.transfer).control)
         same = [
             other
             for other in self.ranked
             if other.identity[:3] == (CONTROL, row.identity.backbone, transfer)
+            and other.tuned == row.tuned
         ]
         return same[0] if len(same) == 1 and row.number("gain") is not None else None
 

@@ -24,7 +24,7 @@ def assert_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None
         assert word in lines[0]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["tune", "--help"], ["list"]])
 def test_help_and_list_import_no_torch(arguments: list[str]) -> None:
     code = (
         "import sys\n"

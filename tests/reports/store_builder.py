@@ -25,6 +25,7 @@ from benchmark.schema import (
     Timings,
 )
 from benchmark.store import Store
+from benchmark.tuning.records import TuningSource
 from tests.reports.synthetic_data import (
     DATASETS,
     STRATEGIES,
@@ -54,6 +55,7 @@ def build_store(
     preset: str = "quick",
     transfer: str = "whole",
     spec_changes: Mapping[str, Any] | None = None,
+    tuned: TuningSource | None = None,
 ) -> Store:
     """Write datasets, pretrainings, cells, an environment and a run.
 
@@ -67,6 +69,7 @@ def build_store(
         preset: Written into the specs.
         transfer: Of all cells; ``whole`` is left out of the specs, as in those of old cells.
         spec_changes: Parts of the spec that are replaced.
+        tuned: Where the options of all cells come from; None: they are the default ones.
     """
     store = Store(root)
     store.write_environment(
@@ -97,6 +100,7 @@ def build_store(
                         seed=seed,
                         control=strategy.control,
                         transfer=transfer,
+                        tuned=tuned,
                     )
                     spec = _spec(data, strategy, labels, preset) | dict(spec_changes or {})
                     place = (data.name, strategy.method, count, seed)
@@ -105,7 +109,7 @@ def build_store(
                     keys.append(_write_cell(store, record, data, strategy, fails=fails))
     command = ["python", "-m", "benchmark", "run", "--shots", ",".join(map(str, shots))]
     write_record(
-        root / "runs" / f"{preset}-{transfer}.json",
+        root / "runs" / f"{preset}-{transfer}{'-tuned' if tuned else ''}.json",
         RunRecord(started="2026-01-01T00:00:00", command=tuple(command), cells=tuple(keys)),
     )
     return store

@@ -1,0 +1,1 @@
+"""Fair tuning: the same search, with the same effort, for every method and control."""
