@@ -25,14 +25,15 @@ from benchmark.finetune import finetune, load_shots, predict
 from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
 from benchmark.history import History
-from benchmark.metrics import Metrics, mean_shape, place_shape, radial_errors, summarise
+from benchmark.measuring import floor_of, write_predictions
+from benchmark.metrics import radial_errors
 from benchmark.operations import multiply_adds
 from benchmark.parallel import leads
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.pretraining import WEIGHTS, Machine
 from benchmark.progress import Listener, silent
 from benchmark.registry import registry
-from benchmark.schema import CellLabels, CellMetrics, CellRecord, Floor
+from benchmark.schema import CellLabels, CellRecord
 from benchmark.seeding import stream_seed
 from benchmark.splits import draw, first
 from benchmark.store import Store
@@ -75,7 +76,7 @@ def run_cell(
         tested = _tune_and_test(store, spec, data, shots, machine, listener)
         with store.folder("cells", spec.key) as folder:
             with counted("checkpoint"):
-                metrics = _write_predictions(folder / PREDICTIONS, data, test, tested.predicted)
+                metrics = write_predictions(folder / PREDICTIONS, data, test, tested.predicted)
                 tested.history.write(folder / HISTORY)
             record = CellRecord(
                 key=spec.key,
@@ -86,7 +87,7 @@ def run_cell(
                 pretraining_key=spec.pretraining.key if spec.pretraining else None,
                 unit=data.record.unit,
                 metrics=metrics,
-                floor=_floor(data, shots, test),
+                floor=floor_of(data, shots, test),
                 training_ids=ids,
                 attempts=attempts,
                 environment=machine.environment,
@@ -251,59 +252,3 @@ def _validation(
         return float(np.nanmean(radial_errors(predicted, data.points[rows], data.spacing[rows])))
 
     return error
-
-
-def _write_predictions(
-    path: Path, data: PreparedDataset, test: list[int], predicted: np.ndarray
-) -> CellMetrics:
-    """Write one row an image and landmark, and measure from the same numbers."""
-    import pandas as pd
-
-    truth, spacing = data.points[test], data.spacing[test]
-    error = radial_errors(predicted, truth, spacing)
-    error_px = radial_errors(predicted, truth)
-    names = data.record.landmark_names
-    frame = pd.DataFrame(
-        {
-            "image_id": np.repeat([data.ids[row] for row in test], len(names)),
-            "landmark": np.tile(names, len(test)),
-            "x": predicted[..., 0].ravel(),
-            "y": predicted[..., 1].ravel(),
-            "x_true": truth[..., 0].ravel(),
-            "y_true": truth[..., 1].ravel(),
-            "error_px": error_px.ravel(),
-            "error": error.ravel(),
-            "unit": data.record.unit,
-            "spacing_x": np.repeat(spacing[:, 0], len(names)),
-            "spacing_y": np.repeat(spacing[:, 1], len(names)),
-        }
-    )
-    frame.to_parquet(path, index=False)
-    return _metrics(summarise(error, data.record.thresholds), names, float(np.nanmean(error_px)))
-
-
-def _metrics(summary: Metrics, names: tuple[str, ...], mre_px: float) -> CellMetrics:
-    return CellMetrics(
-        mre=summary.mre,
-        mre_std=summary.std,
-        median=summary.median,
-        p95=summary.p95,
-        sdr={str(threshold): percent for threshold, percent in summary.sdr.items()},
-        n_images=summary.n_images,
-        n_points=summary.n_points,
-        per_landmark={
-            name: None if np.isnan(value) else value
-            for name, value in zip(names, summary.per_landmark, strict=True)
-        },
-        mre_px=mre_px,
-    )
-
-
-@counted("evaluation")
-def _floor(data: PreparedDataset, shots: list[int], test: list[int]) -> Floor:
-    """The mean-shape predictor: the average of the shots' landmarks in every test image."""
-    shape = mean_shape(data.points[shots], data.sizes[shots])
-    placed = place_shape(shape, data.sizes[test])
-    errors = radial_errors(placed, data.points[test], data.spacing[test])
-    summary = summarise(errors, data.record.thresholds)
-    return Floor(mre=summary.mre, sdr={str(t): percent for t, percent in summary.sdr.items()})

@@ -32,8 +32,7 @@ from benchmark.schema import CellLabels
 from benchmark.transfer import Transfer, TransferChoice
 from benchmark.tuning.applying import with_tuned
 
-# Every working size is a multiple of this, so that networks of up to five octaves share it and
-# a dataset is prepared once, whichever backbones a run holds.
+# Every working size is a multiple of this, so that all networks of up to five octaves share it.
 SIDE_MULTIPLE = 32
 
 

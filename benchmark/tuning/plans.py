@@ -146,6 +146,10 @@ def _ensure_one_draw(config: RunConfig) -> None:
             "tune scores the last weights, as few-shot users have them: leave protocol.selection "
             "at last"
         )
+    if config.protocol.takes_from_the_published:
+        raise UsageError(
+            "tune searches what the paper's recipe fixes: leave --protocol published out"
+        )
     if config.tuning.score == "folds" and config.shots[0] < SMALLEST:
         raise UsageError(
             f"one labelled image cannot be divided into folds: give {SMALLEST} --shots at least, "

@@ -132,6 +132,7 @@ def test_keys_of_cells_without_tuned_options_are_as_they_were() -> None:
         ({"shots": "1"}, "one labelled image cannot be divided"),
         ({"tuned": "tuned.toml"}, "leave --tuned out"),
         ({"protocol": {"selection": "val"}}, "protocol.selection"),
+        ({"protocol": {"published": {"draws": "sorted"}}}, "leave --protocol published out"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_with_the_mend(
