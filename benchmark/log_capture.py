@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import sys
@@ -14,6 +15,8 @@ from typing import Self
 MOST_BYTES = 8 << 20
 KEPT_BYTES = 100_000
 _LOOK_SECONDS = 0.25
+
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2  # of Linux's fallocate
 
 
 class LogCapture:
@@ -57,11 +60,35 @@ class LogCapture:
         return head + data.decode("utf-8", "replace")
 
     def _watch(self) -> None:
+        freed = 0
         while not self._ended.wait(_LOOK_SECONDS):
             number = self._file.fileno()
             size = os.fstat(number).st_size
-            if size > MOST_BYTES:
-                last = os.pread(number, KEPT_BYTES, size - KEPT_BYTES)
-                os.ftruncate(number, 0)
-                os.write(number, last)
-                self._cut += size - len(last)
+            if size - freed > MOST_BYTES:
+                if _punched(number, size - KEPT_BYTES):
+                    freed = size - KEPT_BYTES
+                else:
+                    self._cut_off(number, size)
+
+    def _cut_off(self, number: int, size: int) -> None:
+        """Where a file cannot have holes; what is printed at this very moment is lost."""
+        last = os.pread(number, KEPT_BYTES, size - KEPT_BYTES)
+        os.ftruncate(number, 0)
+        os.write(number, last)
+        self._cut += size - len(last)
+
+
+def _punched(number: int, end: int) -> bool:
+    """Give the first bytes of a file back to the disk, so that zeros seem to stand there.
+
+    Whoever prints meanwhile loses nothing, as the end of the file stays where it is.
+
+    Returns:
+        Whether the system can do that.
+    """
+    fallocate = getattr(ctypes.CDLL(None), "fallocate", None)
+    if sys.platform != "linux" or fallocate is None:
+        return False
+    offset, length = ctypes.c_int64(0), ctypes.c_int64(end)
+    done: int = fallocate(number, _KEEP_SIZE | _PUNCH_HOLE, offset, length)
+    return done == 0

@@ -21,6 +21,9 @@ with LogCapture() as log:
 """
 
 
+CANNOT_PUNCH = "import benchmark.log_capture as module; module._punched = lambda *_: False; "
+
+
 def captured(tmp_path: Path, prints: str, before: str = "") -> str:
     target = tmp_path / "log.txt"
     program = PROGRAM.format(prints=prints, before=before)
@@ -46,16 +49,18 @@ def test_python_and_other_processes_are_captured(tmp_path: Path) -> None:
     assert sorted(text.split()) == ["four", "one", "three", "two"]
 
 
-def test_a_gigabyte_of_output_leaves_its_end_and_a_small_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", ["", CANNOT_PUNCH], ids=["holes", "no holes"])
+def test_a_gigabyte_of_output_leaves_its_end_and_a_small_file(tmp_path: Path, before: str) -> None:
     """A thirtieth of it, with a tenth of the limit and a hundredth of the patience."""
-    before = (
+    before += (
         "import benchmark.log_capture as module; module.MOST_BYTES //= 10; "
         "module._LOOK_SECONDS /= 100; import time"
     )
     prints = (
         "line = b'x' * 9_999 + b'\\n'\n"
         "    for _ in range(3000): os.write(1, line); time.sleep(0.0002)\n"
-        "    size = os.fstat(1).st_size\n"
+        "    size = os.fstat(1).st_blocks * 512\n"
+        "    if module._punched.__name__ != '_punched': time.sleep(0.1)\n"
         "    print('the size is', size, '\\nthe end')"
     )
     text = captured(tmp_path, prints, before)
