@@ -33,7 +33,7 @@
     status.textContent = table + ": sorted by " + heading.querySelector(".title").textContent + ", " + direction + ".";
   }
 
-  boards.querySelectorAll("thead th").forEach(function (heading) {
+  boards.querySelectorAll(".leaderboard thead th").forEach(function (heading) {
     const button = document.createElement("button");
     const title = document.createElement("span");
     button.type = "button";
@@ -50,7 +50,7 @@
 
   const form = document.getElementById("filters");
   if (!form) { return; }
-  const rows = Array.from(boards.querySelectorAll("tbody tr"), function (row) {
+  const rows = Array.from(boards.querySelectorAll(".leaderboard tbody tr"), function (row) {
     const board = row.closest(".board");
     const known = Object.assign({}, board.parentNode.dataset, board.dataset, row.dataset);
     return { row: row, known: known, text: known.search.toLowerCase() };
@@ -79,7 +79,7 @@
       entry.row.hidden = !matches(entry, wanted, words);
       shown += !entry.row.hidden;
     });
-    const tables = hideEmpty(".board", "tbody tr:not([hidden])");
+    const tables = hideEmpty(".board", ".leaderboard tbody tr:not([hidden])");
     hideEmpty(".dataset", ".board:not([hidden])");
     status.textContent = !wanted.length && !words.length ? ""
       : !shown ? "No row matches; “Show all rows” brings them back."
