@@ -9,7 +9,20 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from benchmark.cli_data import Plugins, audit, prepare
+from benchmark.cli_data import audit, prepare
+from benchmark.cli_options import (
+    Backbones,
+    ConfigFile,
+    DataRoots,
+    DeviceName,
+    NewStore,
+    Plugins,
+    PresetName,
+    SettingTexts,
+    Threads,
+    TransferNames,
+    Unlabelled,
+)
 from benchmark.cli_plugins import check, info, list_plugins, new
 from benchmark.cli_stores import DEFAULT_OUTPUT, Output, export_store, import_store, merge
 from benchmark.cli_tuning import tune
@@ -53,32 +66,12 @@ def run(
     datasets: Annotated[
         str | None, typer.Option(help="Datasets, separated by commas; see `list datasets`.")
     ] = None,
-    data_root: Annotated[
-        list[str] | None,
-        typer.Option(help="Folder of a dataset's files: DIR, or NAME=DIR where there are several."),
-    ] = None,
-    unlabelled: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Folder of further unlabelled images for pretraining: DIR, or NAME=DIR; films of "
-            "test images are found and left out."
-        ),
-    ] = None,
+    data_root: DataRoots = None,
+    unlabelled: Unlabelled = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds, from 0 on.")] = None,
-    backbones: Annotated[
-        str | None,
-        typer.Option(help="Networks for all methods: unet, timm/<name>, unet[channels=32-64]."),
-    ] = None,
-    transfer: Annotated[
-        str | None,
-        typer.Option(
-            help="What is taken over: whole (network), encoder, frozen (under a linear head), "
-            "frozen@T (at a diffusion time step); one or several."
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="quick, standard, paper or paper-64, or a TOML file.")
-    ] = None,
+    backbones: Backbones = None,
+    transfer: TransferNames = None,
+    preset: PresetName = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -86,13 +79,8 @@ def run(
             "code has it, see docs/published-protocol.md."
         ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A TOML file with any of these settings.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="path.to.option=value, such as protocol.steps=300; repeatable."),
-    ] = None,
+    config: ConfigFile = None,
+    settings: SettingTexts = None,
     selection: Annotated[
         str | None,
         typer.Option(help="Weights to test: last, or the best on the validation images: val."),
@@ -108,14 +96,12 @@ def run(
             "dataset's unit: 0.1 for 0.1 mm (or px at its reference size)."
         ),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Store for finished work; default runs.")
-    ] = None,
+    output: NewStore = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; default one a core or GPU.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    threads: Threads = None,
+    device: DeviceName = None,
     retry: Annotated[
         str | None,
         typer.Option(

@@ -8,10 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-Plugins = Annotated[
-    list[Path] | None,
-    typer.Option("--plugin", help="A Python file with methods, datasets or reports; repeatable."),
-]
+from benchmark.cli_options import Plugins
 
 
 def prepare(

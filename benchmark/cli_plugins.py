@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmark.cli_data import Plugins
+from benchmark.cli_options import Plugins
 
 
 def list_plugins(

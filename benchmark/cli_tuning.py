@@ -10,7 +10,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmark.cli_data import Plugins
+from benchmark.cli_options import (
+    Backbones,
+    ConfigFile,
+    DataRoots,
+    DeviceName,
+    NewStore,
+    Plugins,
+    PresetName,
+    SettingTexts,
+    Threads,
+    TransferNames,
+    Unlabelled,
+)
 
 
 def tune(
@@ -50,37 +62,19 @@ def tune(
     save: Annotated[
         Path | None, typer.Option(help="File for the best options; default tuned.toml in --output.")
     ] = None,
-    data_root: Annotated[
-        list[str] | None, typer.Option(help="Folder of the dataset's files: DIR, or NAME=DIR.")
-    ] = None,
-    unlabelled: Annotated[
-        list[str] | None,
-        typer.Option(help="Folder of further unlabelled images for pretraining."),
-    ] = None,
-    backbones: Annotated[
-        str | None, typer.Option(help="Networks for all methods, as in `run`.")
-    ] = None,
-    transfer: Annotated[
-        str | None, typer.Option(help="What is taken over of a pretraining, as in `run`.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="quick, standard or paper, or a TOML file: a trial's budget.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A TOML file with any of these settings.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="path.to.option=value, such as protocol.steps=300; repeatable."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Store for finished work; default runs.")
-    ] = None,
+    data_root: DataRoots = None,
+    unlabelled: Unlabelled = None,
+    backbones: Backbones = None,
+    transfer: TransferNames = None,
+    preset: PresetName = None,
+    config: ConfigFile = None,
+    settings: SettingTexts = None,
+    output: NewStore = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; default one a core or GPU.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads a worker.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    threads: Threads = None,
+    device: DeviceName = None,
     plugin: Plugins = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the search spaces and the time; compute none.")
