@@ -200,9 +200,7 @@ def test_jobs_of_submitit_give_what_the_local_engine_gives(
     local: Store, tmp_path: Path, repository: Path
 ) -> None:
     pytest.importorskip("submitit")
-    # Half of the grid: a pretraining, the cell that needs it, and one that does not.
-    asked = {"engine": "slurm", "slurm": {"cluster": "local"}}
-    config = request(tmp_path, repository, shots="5", **asked)
+    config = request(tmp_path, repository, engine="slurm", slurm={"cluster": "local"})
     outcome = compute(config, Silent())
     assert [failure.sentence for _, failure in outcome.failed] == []
-    ensure_same(Store(tmp_path), local, cells=2)
+    ensure_same(Store(tmp_path), local, cells=4)
