@@ -1,7 +1,7 @@
 """A worker process: reads one task from standard input, does it, and reports in JSON lines.
 
 The last line says how it ended: ``done``, ``failed`` with the reason, ``elsewhere`` where another
-process holds the lease of the work, or ``interrupted``.
+process holds the lease of the work or has done it, or ``interrupted``.
 """
 
 from __future__ import annotations
@@ -242,9 +242,9 @@ def _outcome(
         with store.working(kind, task.key, task.title, order.overdue) as ours:
             if not ours:
                 return "elsewhere", {}
-            # Between planning and now another run may have done it.
+            # Between planning and now another run may have done it, and counts it as its own.
             if store.is_done(kind, task.key):
-                return "done", {}
+                return "elsewhere", {}
             # A worker of a tuning has its pretrainings guarded, one by one.
             guard = nullcontext() if task.kind == "tune" else guarded(store, kind, task.key, log)
             with guard, _team_of(order, reporter):

@@ -53,8 +53,8 @@ class Ended:
     """A worker has ended.
 
     Attributes:
-        how: ``elsewhere``: another process holds the lease of the work; ``interrupted``: it was
-            told to leave, and has kept the state of its training.
+        how: ``elsewhere``: another process holds the lease of the work, or has done it;
+            ``interrupted``: it was told to leave, and has kept the state of its training.
         failure: Why it failed.
         bad_input: Whether the user has to mend it.
         stops_run: Whether nothing more can be written into the store.

@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmark.checkpoints import load_state
+from benchmark.engines.agenda import Agenda
 from benchmark.engines.base import Silent
 from benchmark.engines.interrupting import Interrupting
+from benchmark.engines.local import LocalEngine
+from benchmark.engines.local_settings import local_settings
 from benchmark.store import Store
+from benchmark.tasks import Task
+from tests.engines.test_agenda import cell, finish
 
 if TYPE_CHECKING:
     from tests.conftest import CommandLine
@@ -84,6 +89,24 @@ def test_two_runs_that_start_together_do_each_cell_once_between_them(
     assert len([c for c in Store(tmp_path).cells() if c.status == "done"]) == 4
     assert list((tmp_path / "leases").iterdir()) == []
     assert first.returncode == second.returncode == 0
+
+
+def test_work_that_another_run_ends_just_before_a_worker_begins_is_the_other_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, task = Store(tmp_path), cell("a")
+    finish(store, "a")
+    looks: list[Task] = []
+
+    def settle(agenda: Agenda, asked: Task) -> bool:
+        looks.append(asked)
+        return len(looks) > 1 and settled(agenda, asked)
+
+    settled = Agenda.settle
+    monkeypatch.setattr(Agenda, "settle", settle)
+    outcome = LocalEngine(store, local_settings(1, 1, "cpu"), Silent()).run((task,))
+    assert (outcome.done, outcome.elsewhere, outcome.failed) == ([], [task], [])
+    assert outcome.busy_seconds > 0, "a worker was begun"
 
 
 def test_ctrl_c_finishes_the_checkpoint_and_leaves(
