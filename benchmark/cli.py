@@ -12,6 +12,7 @@ from rich.console import Console
 from benchmark.cli_data import audit, prepare
 from benchmark.cli_options import (
     Backbones,
+    Claim,
     ConfigFile,
     DataRoots,
     DeviceName,
@@ -96,6 +97,7 @@ def run(
             "dataset's unit: 0.1 for 0.1 mm (or px at its reference size)."
         ),
     ] = None,
+    claim: Claim = None,
     output: NewStore = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes; default one a core or GPU.")
@@ -166,6 +168,7 @@ def run(
         "unlabelled": unlabelled,
         "tuned": tuned,
         "margin": margin,
+        "claim": claim,
         "output": output,
         "workers": workers,
         "threads": threads,
@@ -241,6 +244,7 @@ def report(
     reports: Reports = None,
     plugin: Plugins = None,
     margin: Margin = None,
+    claim: Claim = None,
 ) -> None:
     """Write report.html, the leaderboards, figures, cards and citations from the store."""
     from benchmark.overview import existing_store
@@ -250,7 +254,7 @@ def report(
 
     add_plugin_files(plugin or ())
     console, names = _console(), report_names(reports or "all")
-    for path in write_reports(existing_store(output, margin), console, names):
+    for path in write_reports(existing_store(output, margin, claim), console, names):
         console.print(path, soft_wrap=True)
 
 

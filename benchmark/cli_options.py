@@ -45,6 +45,10 @@ NewStore = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Store for finished work; default runs."),
 ]
+Claim = Annotated[
+    str | None,
+    typer.Option(help="Method whose claim to the lowest error the report answers first: ddpm."),
+]
 Threads = Annotated[
     int | None,
     typer.Option(min=1, help="Threads a worker."),

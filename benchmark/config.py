@@ -98,6 +98,11 @@ class RunConfig(Settings):
         description="Margin of practical equivalence in the dataset's unit: mm, or px at its "
         "reference size. Declared before there are results; it changes none of them.",
     )
+    claim: str | None = Field(
+        None,
+        description="The method whose claim to the lowest error the report answers first; it "
+        "changes no result.",
+    )
     share_pretraining: bool = False
     allow_leaks: bool = False
     exclude_leaks: bool = Field(

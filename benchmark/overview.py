@@ -24,23 +24,31 @@ Kind = Literal["method", "dataset", "report"]
 KINDS: tuple[Kind, ...] = ("method", "dataset", "report")
 
 
-def existing_store(output: Path, margin: float | None = None) -> Store:
+def existing_store(output: Path, margin: float | None = None, claim: str | None = None) -> Store:
     """The store in a folder.
 
     Args:
         output: The folder.
         margin: What its reports take as the margin of practical equivalence; None leaves it to
             the runs.
+        claim: The method whose claim its page answers; None leaves it to the runs.
 
     Raises:
-        UsageError: There is no folder, or it holds neither cells nor searches.
+        UsageError: There is no folder, or it holds neither cells nor searches, or no cell of
+            the method of the claim.
     """
     store = Store(output)
     if not any((output / kind).is_dir() for kind in ("cells", "tuning")):
         raise UsageError(
             f"no results in {output}: `run` something first, or name the store with --output"
         )
-    store.margin = margin
+    methods = sorted({cell.labels.method for cell in store.cells()}) if claim else []
+    if claim and claim not in methods:
+        raise UsageError(
+            f"--claim {claim}: no cell in {output} is of that method; there are "
+            f"{', '.join(methods) or 'none'}"
+        )
+    store.margin, store.claim = margin, claim
     return store
 
 

@@ -135,5 +135,5 @@ def compare(store: Store, options: Mapping[str, Any], console: Console) -> None:
 
 def _snapshot(store: Store) -> Snapshot:
     snapshot = Snapshot(store.root)
-    snapshot.margin = store.margin
+    snapshot.margin, snapshot.claim = store.margin, store.claim
     return snapshot

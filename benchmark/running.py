@@ -16,7 +16,7 @@ from benchmark.config import RunConfig
 from benchmark.display import RichDisplay, human_seconds, make_display, ranges
 from benchmark.engines.base import Outcome
 from benchmark.engines.choosing import Choice, choose_engine
-from benchmark.errors import BenchmarkError, StoreUnwritableError
+from benchmark.errors import BenchmarkError, StoreUnwritableError, UsageError
 from benchmark.estimates import Estimator
 from benchmark.files import write_record
 from benchmark.housekeeping import tidy
@@ -50,11 +50,12 @@ def run(config: RunConfig, console: Console) -> int:
     store = Store(config.output, config.lease_seconds)
     store.ensure_writable()
     plan = make_plan(config)
+    _ensure_claim_can_be_tested(plan, config.claim)
     choose_reports(config.reports)  # What will not do is told before anything is computed.
     choice = choose_engine(config)
     tidied = tidy(store)
     work = outstanding(plan, store, config.preset, choice.decoders, mend=True, retry=config.retry)
-    for note in (*plan.notes, *tidied, *work.notes, *_margin_notes(store, config.margin, work)):
+    for note in (*plan.notes, *tidied, *work.notes, *_declaration_notes(store, config, work)):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     outcome = Outcome()
     if work.tasks:
@@ -102,8 +103,14 @@ def _where(store: Store, reports: Sequence[str]) -> str:
     return f"Reports: {store.root}" if files else "No report written: `report` makes them"
 
 
-def _margin_notes(store: Store, margin: float | None, work: Work) -> Iterator[str]:
-    """What is said of a margin that is new to a store with results in it."""
+def _declaration_notes(store: Store, config: RunConfig, work: Work) -> Iterator[str]:
+    """What is said of a margin or a claim that is new to a store with results in it."""
+    claim, margin = config.claim, config.margin
+    if claim and not work.tasks and claim not in [run.claim for run in store.runs()][-1:]:
+        yield (
+            f"the claim of {claim} is not recorded, because every cell was done before; to read "
+            f"the results with it: report --claim {claim}"
+        )
     declared = [run.margin for run in store.runs() if run.margin is not None]
     if margin is None or margin in declared[-1:]:
         return
@@ -114,6 +121,15 @@ def _margin_notes(store: Store, margin: float | None, work: Work) -> Iterator[st
         )
     elif declared:
         yield f"the margin {margin:g} takes the place of {declared[-1]:g}, declared before"
+
+
+def _ensure_claim_can_be_tested(plan: Plan, claim: str | None) -> None:
+    methods = dict.fromkeys(cell.labels.method for cell in plan.cells)
+    if claim is not None and claim not in methods:
+        raise UsageError(
+            f"--claim {claim}: the run has no such method, but {', '.join(methods)}; add it to "
+            "--methods"
+        )
 
 
 def _compute(
@@ -139,6 +155,7 @@ def _compute(
         engine=config.engine,
         workers=choice.workers,
         margin=config.margin,
+        claim=config.claim,
     )
     path = store.root / "runs" / f"{begun.strftime('%Y%m%dT%H%M%S%fZ')}.json"
     write_record(path, record)
@@ -190,6 +207,7 @@ def dry_run(config: RunConfig, console: Console) -> int:
     """Print the cells, done, failed and to do, with an estimate of the time."""
     store = Store(config.output)
     plan = make_plan(config)
+    _ensure_claim_can_be_tested(plan, config.claim)
     choice = choose_engine(config)
     work = outstanding(plan, store, config.preset, choice.decoders, mend=False, retry=config.retry)
     for note in (*plan.notes, *work.notes):

@@ -285,6 +285,9 @@ class RunRecord(Record):
     margin: float | None = Field(
         None, description="The margin of practical equivalence, declared before the work began."
     )
+    claim: str | None = Field(
+        None, description="The method whose claim to the lowest error is put to the test."
+    )
     seconds: float = 0.0
     idle: float | None = Field(
         None, description="Share of the workers' time in which they had no task; None: not known."

@@ -36,11 +36,14 @@ class StoreReader:
         problems: Sentences about files that could not be read, gathered while reading.
         margin: The margin of practical equivalence that reports take, in the datasets' unit;
             where None, that of the last run that declared one.
+        claim: The method whose claim to the lowest error the page answers first; where None,
+            that of the last run that declared one.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.margin: float | None = None
+        self.claim: str | None = None
         self.problems: list[str] = []
 
     def cells(self) -> list[CellRecord]:

@@ -11,6 +11,7 @@ from benchmark.plugins import Report
 from benchmark.reports import answer as first_screen
 from benchmark.reports import curves, facts, figures, html_table, inline
 from benchmark.reports.building import build_tables
+from benchmark.reports.claim import claim_answers
 from benchmark.reports.differences import table_differences
 from benchmark.reports.gallery import PredictionReader, build_panels, gallery_choices
 from benchmark.reports.labels import short_names
@@ -134,6 +135,7 @@ def _context(store: Store) -> dict[str, Any]:
     context: dict[str, Any] = {
         "empty": EMPTY if not cells else "",
         "answer": answer,
+        "claims": claim_answers(store, tables),
         "hero": figures.method_dots(answer.table, styles, "hero") if answer else "",
         "sections": dataset_sections(tables, styles, reader),
         "differences": table_differences(tables, styles, reader, previews),

@@ -69,6 +69,7 @@ def test_info_tells_source_options_and_what_is_trained(command_line: CommandLine
         (["--methods", "imagenet", "--backbones", "unet"], ["imagenet", "timm/<name>"]),
         (["--methods", "simclr[temprature=1]"], ["temprature", "temperature"]),
         (["--methods", "simclr[temperature=-1]"], ["temperature=-1"]),
+        (["--claim", "moco", "--methods", "ddpm"], ["--claim moco", "add it to --methods"]),
         (["--margin", "-0.1"], ["margin = -0.1", "greater than or equal to 0"]),
         (["--plugin", "nowhere.py"], ["nowhere.py", "does not exist"]),
         (["--reports", "htlm"], ["there is no report 'htlm'", "did you mean 'html'"]),

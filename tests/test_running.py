@@ -13,6 +13,7 @@ from benchmark.engines.base import Outcome
 from benchmark.engines.local import LocalEngine
 from benchmark.files import write_record
 from benchmark.planning import make_plan
+from benchmark.reports.claim import declared_claim
 from benchmark.requests import run_config
 from benchmark.running import dry_run, idle_share, run
 from benchmark.schema import CellRecord, RunRecord
@@ -94,6 +95,17 @@ def test_a_margin_that_takes_the_place_of_another_is_said(tmp_path: Path) -> Non
     assert [record.margin for record in Store(tmp_path).runs()] == [0.1, 0.1, None, 0.5]
 
 
+@pytest.mark.usefixtures("idle")
+def test_the_last_claim_that_was_put_to_the_test_is_the_one_of_the_reports(tmp_path: Path) -> None:
+    told_by_run(request(tmp_path, claim="ddpm"))
+    told_by_run(request(tmp_path))
+    store = Store(tmp_path)
+    assert [record.claim for record in store.runs()] == ["ddpm", None]
+    assert declared_claim(store) == "ddpm"
+    store.claim = "simclr"
+    assert declared_claim(store) == "simclr"
+
+
 def finish(config: RunConfig) -> None:
     """Put every cell of a run into its store, without its numbers."""
     for cell in make_plan(config).cells:
@@ -107,7 +119,9 @@ def test_a_margin_declared_after_the_results_is_not_recorded_and_that_is_said(
     tmp_path: Path,
 ) -> None:
     finish(request(tmp_path))
-    assert "report --margin 0.2" in told_by_run(request(tmp_path, margin=0.2))
+    text = told_by_run(request(tmp_path, margin=0.2, claim="ddpm"))
+    assert "report --margin 0.2" in text
+    assert "report --claim ddpm" in text
     assert "the margin" not in told_by_run(request(tmp_path))
     assert Store(tmp_path).runs() == []
 

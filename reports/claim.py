@@ -1,0 +1,178 @@
+"""The answer to a claim: has one method lower errors than every other on the same network?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark.reports.errors import TableErrors, table_errors
+from benchmark.reports.tables import Identity, LeaderboardTable
+
+if TYPE_CHECKING:
+    from benchmark.statistics.results import Interval
+    from benchmark.store import Store
+
+LEVEL = 0.95
+"""Of all intervals of a sentence together: each has its share of the rest (Bonferroni)."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What the method of a claim is compared with.
+
+    Attributes:
+        name: Of the other strategy.
+        shots: The numbers of labels at which both have finished.
+        ratio: The method's mean error over that of the other, with its interval.
+    """
+
+    name: str
+    shots: tuple[int, ...]
+    ratio: Interval
+
+
+@dataclass(frozen=True)
+class ClaimAnswer:
+    """A claim's answer on one dataset and one network.
+
+    Attributes:
+        question: What is asked.
+        sentence: The answer, with intervals.
+        holds: True or False; None where the data cannot tell.
+        rivals: What the method was compared with.
+    """
+
+    question: str
+    sentence: str
+    holds: bool | None
+    rivals: tuple[Rival, ...]
+
+
+def declared_claim(store: Store) -> str | None:
+    """The method whose claim is tested: the caller's, else that of the last run with one."""
+    if store.claim is not None:
+        return store.claim
+    declared = [run.claim for run in store.runs() if run.claim]
+    return declared[-1] if declared else None
+
+
+def claim_answers(store: Store, tables: Sequence[LeaderboardTable]) -> tuple[ClaimAnswer, ...]:
+    """The answers to the declared claim, one a dataset, network and transfer.
+
+    Real images come before synthetic ones, then what rests on most comparisons; empty where no
+    claim is declared, or nothing was compared yet.
+    """
+    method = declared_claim(store)
+    if method is None:
+        return ()
+    groups: dict[tuple[str, str], list[LeaderboardTable]] = defaultdict(list)
+    for table in tables:
+        groups[table.group.identity].append(table)
+    ordered = sorted(groups.values(), key=lambda group: group[0].group.synthetic)
+    return tuple(found for group in ordered for found in _of_dataset(store, group, method))
+
+
+def _of_dataset(
+    store: Store, tables: Sequence[LeaderboardTable], method: str
+) -> Iterator[ClaimAnswer]:
+    errors = {
+        table.shots: found
+        for table in tables
+        if (found := table_errors(store, table.ranked, table.group.thresholds)) is not None
+    }
+    names = {row.identity: row.title for table in tables for row in table.ranked}
+    own = [identity for identity in names if identity.method == method]
+    compared = {identity: _rivals(identity, names, errors) for identity in own}
+    for identity in sorted(own, key=lambda identity: -len(compared[identity])):
+        if compared[identity]:
+            yield _answer(tables[0], identity, names[identity], compared[identity])
+
+
+def _rivals(
+    own: Identity, names: Mapping[Identity, str], errors: Mapping[int, TableErrors]
+) -> tuple[Rival, ...]:
+    """All other methods on the same network under the same transfer, lowest ratio first."""
+    others = [
+        other
+        for other in names
+        if other.method != own.method
+        and (other.backbone, other.transfer) == (own.backbone, own.transfer)
+    ]
+    level = 1 - (1 - LEVEL) / max(1, len(others))
+    found = [_rival(own, other, names[other], errors, level) for other in others]
+    return tuple(sorted(filter(None, found), key=lambda rival: rival.ratio.estimate))
+
+
+def _rival(
+    own: Identity, other: Identity, title: str, errors: Mapping[int, TableErrors], level: float
+) -> Rival | None:
+    """The comparison over all numbers of shots, on the seeds and images that they share."""
+    from benchmark.statistics.aggregation import Block
+    from benchmark.statistics.ratios import ratio_over
+
+    both = {s: e for s, e in errors.items() if own in e.rows and other in e.rows}
+    seeds = [set(e.common_seeds(own, other)) for e in both.values()]
+    common = sorted(set.intersection(*seeds)) if seeds else []
+    images = {e.images for e in both.values()}
+    if not common or len(images) > 1:
+        return None
+    blocks = [
+        Block(e.rows[own].at(common), e.rows[other].at(common), e.weights) for e in both.values()
+    ]
+    name = f"{title} ({other.variant})" if other.variant else title
+    return Rival(name, tuple(sorted(both)), ratio_over(blocks, level))
+
+
+def _answer(
+    table: LeaderboardTable, own: Identity, title: str, rivals: tuple[Rival, ...]
+) -> ClaimAnswer:
+    title = f"{title} ({own.variant})" if own.variant else title
+    lower = [rival for rival in rivals if rival.ratio.high < 1]
+    higher = [rival for rival in rivals if rival.ratio.low > 1]
+    open_ = [rival for rival in rivals if rival not in lower and rival not in higher]
+    holds = None if open_ and not higher else not higher
+    shots = tuple(sorted({number for rival in rivals for number in rival.shots}))
+    verdict = {
+        True: "holds",
+        False: "does not hold",
+        None: "is neither confirmed nor refuted",
+    }[holds]
+    parts = [
+        f"{words} {_listed([_told(rival, shots) for rival in chosen])}"
+        for words, chosen in (
+            ("lower than with", lower),
+            ("higher than with", higher),
+            ("not to be told from that with", open_),
+        )
+        if chosen
+    ]
+    together = " together" if len(rivals) > 1 else ""
+    sentence = (
+        f"On {table.group.full_title} with {_numbers(shots)} labelled images, the claim that "
+        f"{title} gives the lowest error {verdict}: its error is {_listed(parts)} "
+        f"(95\u00a0% intervals{together}; {own.backbone}, {own.transfer} transferred)."
+    )
+    return ClaimAnswer(f"Does {title} give the lowest error?", sentence, holds, rivals)
+
+
+def _told(rival: Rival, shots: tuple[int, ...]) -> str:
+    """``ImageNet (21 % more, 15 to 27 %)``."""
+    ratio = rival.ratio
+    where = "" if rival.shots == shots else f" with {_numbers(rival.shots)} labels"
+    ends = f"{_percent(ratio.low)} to {_percent(ratio.high)}\u00a0%"
+    return f"{rival.name}{where} ({_percent(ratio.estimate)}\u00a0%, {ends})"
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.0f}".replace("-", "\u2212")
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return _listed([str(number) for number in numbers])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
