@@ -39,13 +39,15 @@ class ClaimAnswer:
 
     Attributes:
         question: What is asked.
-        sentence: The answer, with intervals.
+        sentence: The answer, beside the one that does best.
+        detail: The comparisons with all of them.
         holds: True or False; None where the data cannot tell.
         rivals: What the method was compared with.
     """
 
     question: str
     sentence: str
+    detail: str
     holds: bool | None
     rivals: tuple[Rival, ...]
 
@@ -129,40 +131,41 @@ def _answer(
     table: LeaderboardTable, own: Identity, title: str, rivals: tuple[Rival, ...]
 ) -> ClaimAnswer:
     title = f"{title} ({own.variant})" if own.variant else title
-    lower = [rival for rival in rivals if rival.ratio.high < 1]
     higher = [rival for rival in rivals if rival.ratio.low > 1]
-    open_ = [rival for rival in rivals if rival not in lower and rival not in higher]
-    holds = None if open_ and not higher else not higher
+    undecided = any(rival.ratio.high >= 1 for rival in rivals)
+    holds = False if higher else None if undecided else True
+    # The claim stands and falls with the one that does best.
+    strongest = (higher or rivals)[-1]
     shots = tuple(sorted({number for rival in rivals for number in rival.shots}))
-    verdict = {
-        True: "holds",
-        False: "does not hold",
-        None: "is neither confirmed nor refuted",
+    lead, end = {
+        True: (f"{title} gives the lowest error", ""),
+        False: (f"{title} does not give the lowest error", ""),
+        None: (f"Whether {title} gives the lowest error", " cannot be told"),
     }[holds]
-    parts = [
-        f"{words} {_listed([_told(rival, shots) for rival in chosen])}"
-        for words, chosen in (
-            ("lower than with", lower),
-            ("higher than with", higher),
-            ("not to be told from that with", open_),
-        )
-        if chosen
-    ]
-    together = " together" if len(rivals) > 1 else ""
     sentence = (
-        f"On {table.group.full_title} with {_numbers(shots)} labelled images, the claim that "
-        f"{title} gives the lowest error {verdict}: its error is {_listed(parts)} "
-        f"(95\u00a0% intervals{together}; {own.backbone}, {own.transfer} transferred)."
+        f"{lead} on {table.group.full_title} with {_numbers(shots)} labelled images{end}: "
+        f"its error beside that of {strongest.name} is "
+        f"{_percent(strongest.ratio.estimate)}\u00a0% "
+        f"(95\u00a0% interval {_ends(strongest.ratio)}\u00a0%)."
     )
-    return ClaimAnswer(f"Does {title} give the lowest error?", sentence, holds, rivals)
+    listed = ", ".join(_told(rival, shots) for rival in reversed(rivals))
+    together = " that hold together" if len(rivals) > 1 else ""
+    detail = (
+        f"Its error beside that of {listed}: geometric mean over the numbers of labels, "
+        f"95\u00a0% intervals{together}; {own.backbone}, transfer {own.transfer}."
+    )
+    return ClaimAnswer(f"Does {title} give the lowest error?", sentence, detail, holds, rivals)
 
 
 def _told(rival: Rival, shots: tuple[int, ...]) -> str:
-    """``ImageNet (21 % more, 15 to 27 %)``."""
-    ratio = rival.ratio
-    where = "" if rival.shots == shots else f" with {_numbers(rival.shots)} labels"
-    ends = f"{_percent(ratio.low)} to {_percent(ratio.high)}\u00a0%"
-    return f"{rival.name}{where} ({_percent(ratio.estimate)}\u00a0%, {ends})"
+    """``ImageNet +21 % (+15 to +27 %)``."""
+    where = "" if rival.shots == shots else f" at {_numbers(rival.shots)} labels"
+    estimate = _percent(rival.ratio.estimate)
+    return f"{rival.name}{where} {estimate}\u00a0% ({_ends(rival.ratio)}\u00a0%)"
+
+
+def _ends(ratio: Interval) -> str:
+    return f"{_percent(ratio.low)} to {_percent(ratio.high)}"
 
 
 def _percent(ratio: float) -> str:
@@ -170,9 +173,5 @@ def _percent(ratio: float) -> str:
 
 
 def _numbers(numbers: Sequence[int]) -> str:
-    return _listed([str(number) for number in numbers])
-
-
-def _listed(parts: Sequence[str]) -> str:
-    *most, last = parts
+    *most, last = (str(number) for number in numbers)
     return f"{', '.join(most)} and {last}" if most else last
