@@ -186,6 +186,7 @@ def _caveats(table: LeaderboardTable, tables: Sequence[LeaderboardTable]) -> Ite
             "Even the lowest error is no better than that of the mean shape, which does not look "
             "at the image: nothing useful has been learnt, so the order means nothing."
         )
+    yield from table.warnings
     yield from _certainty(table)
     if seeds == {1}:
         yield (

@@ -29,6 +29,7 @@ from benchmark.reports.tables import (
     Row,
     is_done,
 )
+from benchmark.reports.untaught import untaught
 from benchmark.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -61,10 +62,19 @@ def build_tables(
 
 def _with_notes(store: Store, cells: Iterable[CellRecord]) -> tuple[LeaderboardTable, ...]:
     judged = with_evidence(store, _plain_tables(store, cells))
-    return tuple(
-        dataclasses.replace(table, notes=tuple(notes(table)), published=published_lines(table))
-        for table in judged
-    )
+    pretrainings = store.pretrainings()
+    found = []
+    for table in judged:
+        warnings = untaught(table, pretrainings)
+        found.append(
+            dataclasses.replace(
+                table,
+                notes=(*warnings, *notes(table)),
+                warnings=warnings,
+                published=published_lines(table),
+            )
+        )
+    return tuple(found)
 
 
 def _plain_tables(store: Store, cells: Iterable[CellRecord]) -> list[LeaderboardTable]:

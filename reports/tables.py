@@ -163,6 +163,7 @@ class LeaderboardTable:
         rows: Best first; rows without a finished seed last.
         references: Lines that are not ranked.
         notes: Sentences that a reader must know.
+        warnings: Those of them without which the first screen would mislead.
         pairs: Every two finished rows that share a seed, once, in the order of the rows.
         margin: The declared margin of practical equivalence in the dataset's unit, or None.
         published: What others have published on the dataset, as lines that are not ranked.
@@ -173,6 +174,7 @@ class LeaderboardTable:
     rows: tuple[Row, ...]
     references: tuple[Reference, ...]
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
     pairs: tuple[Pair, ...] = field(default=())
     margin: float | None = None
     published: tuple[Reference, ...] = ()
