@@ -4,7 +4,9 @@
 
 One training serves all rows, because neither averages nor views change it. The settings are those
 of ``run --set``; what is shown for a row is what ``run`` gives with ``protocol.weight_average`` and
-``protocol.views`` set so. The predictions are kept where ``--keep`` names a folder.
+``protocol.views`` set so. The predictions are kept where ``--keep`` names a folder. ``--rest``
+predicts the training and validation images that are no shots in place of the test images: what
+the recipe reaches on images that were labelled as its shots were.
 """
 
 from __future__ import annotations
@@ -74,26 +76,33 @@ class Rows:
     Args:
         data: The dataset.
         spec: The cell.
+        images: The rows of the dataset to predict.
         views: Numbers of views.
         keep: Where predictions are kept; None keeps none.
     """
 
     def __init__(
-        self, data: PreparedDataset, spec: CellSpec, views: list[int], keep: Path | None
+        self,
+        data: PreparedDataset,
+        spec: CellSpec,
+        images: list[int],
+        views: list[int],
+        keep: Path | None,
     ) -> None:
         self._data, self._spec, self._views, self._keep = data, spec, views, keep
+        self._images = images
         self._begun = time.monotonic()
         radii = " | ".join(f"SDR {radius:g} %" for radius in data.record.thresholds)
         print(f"| weights | views | MRE {data.record.unit} | median | P95 | {radii} | after, s |")
         print("| --- " * (6 + len(data.record.thresholds)) + "|", flush=True)
 
     def __call__(self, weights: str, detector: torch.nn.Module) -> None:
-        """Predict the test images, and print."""
-        test = self._data.rows("test")
-        truth, spacing = self._data.points[test], self._data.spacing[test]
+        """Predict the images, and print."""
+        images = self._images
+        truth, spacing = self._data.points[images], self._data.spacing[images]
         for views in self._views:
             protocol = self._spec.protocol.model_copy(update={"views": views})
-            found = predict(detector, self._data, test, protocol, CPU)
+            found = predict(detector, self._data, images, protocol, CPU)
             metrics = summarise(radial_errors(found, truth, spacing), self._data.record.thresholds)
             rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
             print(
@@ -136,6 +145,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="as for `run`")
     parser.add_argument("--views", type=lambda text: [int(n) for n in text.split(",")], default=[1])
     parser.add_argument("--average", type=float, default=0.99, help="decay of the averaged weights")
+    parser.add_argument("--rest", action="store_true", help="not the test images")
     parser.add_argument("--store", type=Path, help="for prepared images and pretrainings")
     parser.add_argument("--keep", type=Path, help="a folder for the predictions")
     asked = parser.parse_args()
@@ -146,7 +156,9 @@ def main() -> None:
         detector = initial_detector(store, spec, len(data.record.landmark_names))
         shots = data.rows_of(training_ids(data, spec))
         print(f"{len(shots)} shots, {spec.dataset.working_size}, {spec.finetuning_steps} steps")
-        rows = Rows(data, spec, asked.views, asked.keep)
+        labelled = [*data.rows("train"), *data.rows("val")]
+        images = [r for r in labelled if r not in shots] if asked.rest else data.rows("test")
+        rows = Rows(data, spec, images, asked.views, asked.keep)
         finetune(
             detector,
             load_shots(data, shots, CPU),

@@ -37,8 +37,10 @@ def ratio_over(blocks: Sequence[Block], level: float = 0.95) -> Interval:
     if len({table.shape for table in values}) > 1:
         raise ValueError(f"blocks differ in shape: {sorted({table.shape for table in values})}")
     logarithm = interval_of(two_way_components(np.mean(values, axis=0)), level)
-    ends = np.exp([logarithm.estimate, logarithm.low, logarithm.high])
-    return Interval(*(float(end) for end in ends), level)
+    estimate, low, high = (
+        float(np.exp(end)) for end in (logarithm.estimate, logarithm.low, logarithm.high)
+    )
+    return Interval(estimate, low, high, level)
 
 
 def _log_ratio(block: Block) -> np.ndarray:
