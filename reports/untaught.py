@@ -1,4 +1,4 @@
-"""Pretrainings that have learnt nothing by their own loss: their rows say nothing of the method."""
+"""Pretrainings that have learnt nothing by their own loss, and do not show what a method can do."""
 
 from __future__ import annotations
 
@@ -38,5 +38,6 @@ def _told(row: Row, known: dict[str, PretrainingRecord]) -> Iterator[str]:
     _, reference, meaning = failed[0]
     yield (
         f"{row.name}: {which} learnt nothing by the loss, which ended at {', '.join(losses)} where "
-        f"{reference:.3g} is knowing nothing ({meaning}); the row says nothing of the method."
+        f"{reference:.3g} is knowing nothing ({meaning}); at this budget the row does not show "
+        "what the method can do."
     )
