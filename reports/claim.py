@@ -87,15 +87,21 @@ def _of_dataset(
     names = {row.identity: row.title for table in tables for row in table.ranked}
     own = [identity for identity in names if identity.method == method]
     compared = {identity: _rivals(identity, names, errors) for identity in own}
-    for identity in sorted(own, key=lambda identity: -len(compared[identity])):
-        if compared[identity]:
-            yield _answer(tables[0], identity, names[identity], compared[identity])
+    for identity in sorted(own, key=lambda identity: -len(compared[identity][0])):
+        rivals, left_out = compared[identity]
+        if rivals:
+            yield _answer(tables[0], identity, names[identity], rivals, left_out)
 
 
 def _rivals(
     own: Identity, names: Mapping[Identity, str], errors: Mapping[int, TableErrors]
-) -> tuple[Rival, ...]:
-    """All other methods on the same network under the same transfer, lowest ratio first."""
+) -> tuple[tuple[Rival, ...], tuple[str, ...]]:
+    """The other methods on the same network under the same transfer.
+
+    Returns:
+        Those that share a seed at all numbers of labels, lowest ratio first, and the names of the
+        others, with which nothing can be compared.
+    """
     others = [
         other
         for other in names
@@ -103,8 +109,9 @@ def _rivals(
         and (other.backbone, other.transfer) == (own.backbone, own.transfer)
     ]
     level = 1 - (1 - LEVEL) / max(1, len(others))
-    found = [_rival(own, other, names[other], errors, level) for other in others]
-    return tuple(sorted(filter(None, found), key=lambda rival: rival.ratio.estimate))
+    found = {other: _rival(own, other, names[other], errors, level) for other in others}
+    rivals = sorted(filter(None, found.values()), key=lambda rival: rival.ratio.estimate)
+    return tuple(rivals), tuple(names[other] for other, rival in found.items() if rival is None)
 
 
 def _rival(
@@ -128,11 +135,15 @@ def _rival(
 
 
 def _answer(
-    table: LeaderboardTable, own: Identity, title: str, rivals: tuple[Rival, ...]
+    table: LeaderboardTable,
+    own: Identity,
+    title: str,
+    rivals: tuple[Rival, ...],
+    left_out: tuple[str, ...],
 ) -> ClaimAnswer:
     title = f"{title} ({own.variant})" if own.variant else title
     higher = [rival for rival in rivals if rival.ratio.low > 1]
-    undecided = any(rival.ratio.high >= 1 for rival in rivals)
+    undecided = bool(left_out) or any(rival.ratio.high >= 1 for rival in rivals)
     holds = False if higher else None if undecided else True
     # The claim stands and falls with the one that does best.
     strongest = (higher or rivals)[-1]
@@ -154,6 +165,8 @@ def _answer(
         f"Its error beside that of {listed}: geometric mean over the numbers of labels, "
         f"95\u00a0% intervals{together}; {own.backbone}, transfer {own.transfer}."
     )
+    if left_out:
+        detail += f" Not compared, for want of common seeds or images: {', '.join(left_out)}."
     return ClaimAnswer(f"Does {title} give the lowest error?", sentence, detail, holds, rivals)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_the_verdict_follows_from_the_intervals(
     (rival,) = found.rivals
     assert rival.ratio.low <= ddpm / imagenet <= rival.ratio.high
     assert rival.shots == (10, 50)
+
+
+def test_a_rival_without_a_common_seed_is_named_and_leaves_the_claim_open(tmp_path: Path) -> None:
+    good, poor = Strategy("ddpm", "DDPM", TIMM, 1.0), Strategy("moco", "MoCo v2", TIMM, 3.0)
+    apart = Strategy("imagenet", "ImageNet", TIMM, 0.5)
+    given: dict[str, Any] = {"datasets": [CEPHALOMETRIC], "failed": ()}
+    build_store(tmp_path, strategies=[good, poor], seeds=(0, 1, 2), **given)
+    store = build_store(tmp_path, strategies=[apart], seeds=(3, 4), **given)
+    (found,) = answered(store, "ddpm")
+    assert found.holds is None
+    assert [rival.name for rival in found.rivals] == ["MoCo v2"]
+    assert found.detail.endswith("Not compared, for want of common seeds or images: ImageNet.")
 
 
 def test_the_page_begins_with_the_answer_and_then_names_the_best(tmp_path: Path) -> None:
