@@ -21,10 +21,11 @@ from benchmark.devices import resolve_precision
 from benchmark.energy import EnergyMeter
 from benchmark.environment import peak_gpu_memory_mb, peak_memory_mb
 from benchmark.files import file_sha256, write_record
-from benchmark.finetune import finetune, load_shots, predict
+from benchmark.finetune import finetune, load_shots
 from benchmark.frozen import FrozenDetector, NoisyInput
 from benchmark.grid import CellSpec
 from benchmark.history import History
+from benchmark.inference import predict
 from benchmark.measuring import floor_of, write_predictions
 from benchmark.metrics import radial_errors
 from benchmark.operations import multiply_adds
@@ -127,7 +128,9 @@ def _tune_and_test(
         detector, history = fine_tuned(store, spec, data, shots, machine, listener, checkpoint)
         seconds = time.monotonic() - started + history.earlier_seconds
         test = data.rows("test")
-        predicted = predict(detector, data, test, spec.protocol, machine.device, listener)
+        predicted = predict(
+            detector, data, test, spec.protocol, machine.device, listener, shots=shots
+        )
     return _Tested(detector, history, predicted, seconds, energy)
 
 
@@ -162,7 +165,7 @@ def fine_tuned(
         steps=spec.finetuning_steps,
         seed=spec.seed,
         rate=rate_factor(spec),
-        validate=_validation(detector, data, spec, machine),
+        validate=_validation(detector, data, spec, machine, shots),
         listener=listener,
         checkpoint=checkpoint,
         checkpoint_seconds=machine.checkpoint_seconds,
@@ -238,7 +241,11 @@ def _whole_labels(spec: CellSpec) -> bool:
 
 
 def _validation(
-    detector: Detector | FrozenDetector, data: PreparedDataset, spec: CellSpec, machine: Machine
+    detector: Detector | FrozenDetector,
+    data: PreparedDataset,
+    spec: CellSpec,
+    machine: Machine,
+    shots: list[int],
 ) -> Callable[[], float] | None:
     if not spec.protocol.uses_validation:
         return None
@@ -248,7 +255,7 @@ def _validation(
         return lambda: validation_loss(detector, labelled, spec.protocol)
 
     def error() -> float:
-        predicted = predict(detector, data, rows, spec.protocol, machine.device)
+        predicted = predict(detector, data, rows, spec.protocol, machine.device, shots=shots)
         return float(np.nanmean(radial_errors(predicted, data.points[rows], data.spacing[rows])))
 
     return error

@@ -1,4 +1,4 @@
-"""Fine-tuning a detector on the shots and predicting the test images: the same for all methods."""
+"""Fine-tuning a detector on the shots: the same for all methods."""
 
 from __future__ import annotations
 
@@ -15,24 +15,21 @@ from benchmark.augment import Augmentation
 from benchmark.averaging import AveragedWeights
 from benchmark.checkpoints import Checkpoint, ModuleState, RandomState, Stateful
 from benchmark.config import CHECKPOINT_SECONDS
-from benchmark.devices import autocast, generator, resolve_precision
-from benchmark.heatmaps import decode, valid_landmarks
+from benchmark.devices import generator, resolve_precision
+from benchmark.heatmaps import valid_landmarks
 from benchmark.history import History
 from benchmark.losses import heatmap_loss
 from benchmark.micro_batches import Division, mixes_images
 from benchmark.optimiser import Schedule
 from benchmark.parallel import ensure_shareable
 from benchmark.prepared import PreparedDataset
-from benchmark.progress import Listener, Progress, silent
+from benchmark.progress import Listener, silent
 from benchmark.protocol import ProtocolConfig
 from benchmark.recording import Recorder
 from benchmark.seeding import stream_seed
 from benchmark.training import optimise
 from benchmark.unlabelled import as_inputs, as_unit_range
 from benchmark.validation import watch
-from benchmark.views import Views
-
-EVALUATION_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,35 +206,3 @@ def _one_after_another(*followers: Callable[[int], None] | None) -> Callable[[in
             follower(step)
 
     return after_step
-
-
-@counted("evaluation")
-@torch.no_grad()
-def predict(
-    detector: nn.Module,
-    data: PreparedDataset,
-    rows: list[int],
-    protocol: ProtocolConfig,
-    device: torch.device,
-    listener: Listener = silent,
-) -> np.ndarray:
-    """Predicted landmarks (rows, landmarks, 2) in native px, float64, unrounded."""
-    detector.eval()
-    precision = resolve_precision(protocol.precision, device)
-    own = heatmap_loss(protocol.loss).decoder
-    decoder = own if protocol.decoder == "auto" else protocol.decoder
-    views = Views(protocol, device)
-    found = []
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        chunk = rows[start : start + EVALUATION_BATCH]
-        pixels = torch.from_numpy(np.ascontiguousarray(data.pixels[chunk])).to(device)
-        with autocast(device, precision):
-            images = as_inputs(as_unit_range(pixels), protocol.published.inputs)
-            maps = views(detector, images)
-        points = decode(maps, decoder, protocol.sigma).cpu().numpy()
-        found += [
-            data.frames[row].to_native(p.astype(np.float64))
-            for row, p in zip(chunk, points, strict=True)
-        ]
-        listener(Progress("evaluate", start + len(chunk), len(rows)))
-    return np.stack(found)

@@ -22,6 +22,9 @@ Decoder = Callable[[Tensor, float], Tensor]
 SIGMA = 1.5
 """Default standard deviation of a target in px of the heatmap."""
 
+REACH = 3
+"""Sigmas from its peak within which a map is read."""
+
 _NEWTON_STEPS = 10
 
 
@@ -220,7 +223,7 @@ def _centre_from_mean(mean: Tensor, grid: Tensor, inside: Tensor, sigma: float) 
 
 def _local(maps: Tensor, sigma: float, mass_of: Callable[[Tensor], Tensor]) -> Tensor:
     """Sub-pixel centre from the mass within three sigma of the highest pixel."""
-    values, grids = _window(maps, max(1, math.ceil(3 * sigma)))
+    values, grids = _window(maps, max(1, math.ceil(REACH * sigma)))
     sizes = (maps.shape[-1], maps.shape[-2])
     inside = [(grid >= 0) & (grid < size) for grid, size in zip(grids, sizes, strict=True)]
     mass = mass_of(values) * (inside[1][..., :, None] & inside[0][..., None, :])

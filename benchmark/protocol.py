@@ -111,7 +111,7 @@ class PublishedSwitches(Settings):
     )
 
 
-LATER_OPTIONS = ("weight_average", "views", "published")
+LATER_OPTIONS = ("weight_average", "views", "shape_limit", "published")
 """Of the protocol, added when there were results already."""
 
 
@@ -153,6 +153,12 @@ class ProtocolConfig(Settings):
     )
     views: PositiveInt = Field(
         1, description="Views of each test image, itself among them, whose maps are averaged."
+    )
+    shape_limit: NonNegative = Field(
+        0.0,
+        description="A landmark that is found further from where the shape of the labelled images "
+        "has it, given the other landmarks, is looked for again within this distance, in standard "
+        "deviations of the labelled images; 0: all stay where they are found.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",

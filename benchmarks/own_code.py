@@ -106,9 +106,9 @@ def decoding(turns: Turns, *, inputs: str, decoder: str, repeat: int) -> None:
     """
     import torch
 
-    from benchmark.finetune import EVALUATION_BATCH
     from benchmark.frames import Frame
     from benchmark.heatmaps import decode
+    from benchmark.inference import EVALUATION_BATCH
     from benchmark.metrics import radial_errors, summarise
     from benchmarks.paper_inputs import NATIVE
 

@@ -2,11 +2,12 @@
 
     python -m benchmarks.recipe --data-root ../shared/data/cephalometric --views 1,8
 
-One training serves all rows, because neither averages nor views change it. The settings are those
-of ``run --set``; what is shown for a row is what ``run`` gives with ``protocol.weight_average`` and
-``protocol.views`` set so. The predictions are kept where ``--keep`` names a folder. ``--rest``
-predicts the training and validation images that are no shots in place of the test images: what
-the recipe reaches on images that were labelled as its shots were.
+One training serves all rows, because averages, views and the limit of the shape do not change it.
+The settings are those of ``run --set``; what is shown for a row is what ``run`` gives with
+``protocol.weight_average``, ``protocol.views`` and ``protocol.shape_limit`` set so. The predictions
+are kept where ``--keep`` names a folder. ``--rest`` predicts the training and validation images
+that are no shots in place of the test images: what the recipe reaches on images that were labelled
+as its shots were.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from benchmark.cell import initial_detector, training_ids
 from benchmark.engines.base import Silent
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.local_settings import local_settings
-from benchmark.finetune import finetune, load_shots, predict
+from benchmark.finetune import finetune, load_shots
 from benchmark.grid import CellSpec
+from benchmark.inference import maps_of, reader
 from benchmark.metrics import radial_errors, summarise
 from benchmark.planning import make_plan
 from benchmark.prepared import PreparedDataset, load_prepared
@@ -71,13 +73,15 @@ def ready(store: Store, asked: argparse.Namespace) -> tuple[CellSpec, PreparedDa
 
 
 class Rows:
-    """Prints a row of Markdown for each number of views of a detector.
+    """Prints a row of Markdown for each number of views of a detector, and each limit of shape.
 
     Args:
         data: The dataset.
         spec: The cell.
         images: The rows of the dataset to predict.
+        shots: The rows that are trained on.
         views: Numbers of views.
+        limits: Values of ``protocol.shape_limit``.
         keep: Where predictions are kept; None keeps none.
     """
 
@@ -86,33 +90,52 @@ class Rows:
         data: PreparedDataset,
         spec: CellSpec,
         images: list[int],
+        shots: list[int],
         views: list[int],
+        limits: list[float],
         keep: Path | None,
     ) -> None:
         self._data, self._spec, self._views, self._keep = data, spec, views, keep
-        self._images = images
+        self._images, self._shots, self._limits = images, shots, limits
         self._begun = time.monotonic()
         radii = " | ".join(f"SDR {radius:g} %" for radius in data.record.thresholds)
-        print(f"| weights | views | MRE {data.record.unit} | median | P95 | {radii} | after, s |")
-        print("| --- " * (6 + len(data.record.thresholds)) + "|", flush=True)
+        errors = f"MRE {data.record.unit} | median | P95"
+        print(f"| weights | views | limit | {errors} | {radii} | after, s |")
+        print("| --- " * (7 + len(data.record.thresholds)) + "|", flush=True)
 
     def __call__(self, weights: str, detector: torch.nn.Module) -> None:
         """Predict the images, and print."""
-        images = self._images
-        truth, spacing = self._data.points[images], self._data.spacing[images]
+        images, data = self._images, self._data
+        truth, spacing = data.points[images], data.spacing[images]
         for views in self._views:
-            protocol = self._spec.protocol.model_copy(update={"views": views})
-            found = predict(detector, self._data, images, protocol, CPU)
-            metrics = summarise(radial_errors(found, truth, spacing), self._data.record.thresholds)
-            rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
-            print(
-                f"| {weights} | {views} | {metrics.mre:.3f} | {metrics.median:.3f} "
-                f"| {metrics.p95:.2f} | {rates} | {time.monotonic() - self._begun:.0f} |",
-                flush=True,
-            )
-            if self._keep is not None:
-                self._keep.mkdir(parents=True, exist_ok=True)
-                np.save(self._keep / f"{weights}-{views}.npy", found)
+            for limit, found in self._predicted(detector, views).items():
+                metrics = summarise(radial_errors(found, truth, spacing), data.record.thresholds)
+                rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
+                print(
+                    f"| {weights} | {views} | {limit:g} | {metrics.mre:.3f} | {metrics.median:.3f} "
+                    f"| {metrics.p95:.2f} | {rates} | {time.monotonic() - self._begun:.0f} |",
+                    flush=True,
+                )
+                if self._keep is not None:
+                    self._keep.mkdir(parents=True, exist_ok=True)
+                    np.save(self._keep / f"{weights}-{views}-{limit:g}.npy", found)
+
+    def _predicted(self, detector: torch.nn.Module, views: int) -> dict[float, np.ndarray]:
+        """Landmarks in native px by limit; the maps are computed once for all."""
+        data = self._data
+        protocols = [
+            self._spec.protocol.model_copy(update={"views": views, "shape_limit": limit})
+            for limit in self._limits
+        ]
+        readers = [reader(protocol, data, self._shots) for protocol in protocols]
+        found: list[list[np.ndarray]] = [[] for _ in readers]
+        for chunk, maps in maps_of(detector, data, self._images, protocols[0], CPU):
+            for read, points in zip(readers, found, strict=True):
+                points += [
+                    data.frames[row].to_native(p.astype(np.float64))
+                    for row, p in zip(chunk, read(maps).numpy(), strict=True)
+                ]
+        return {limit: np.stack(p) for limit, p in zip(self._limits, found, strict=True)}
 
 
 def last_validation(show: Callable[[], None]) -> Callable[[], float]:
@@ -144,7 +167,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], help="as for `run`")
     parser.add_argument("--views", type=lambda text: [int(n) for n in text.split(",")], default=[1])
-    parser.add_argument("--average", type=float, default=0.99, help="decay of the averaged weights")
+    parser.add_argument(
+        "--limits", type=lambda text: [float(n) for n in text.split(",")], default=[0.0]
+    )
+    parser.add_argument(
+        "--average", type=float, default=0.99, help="decay of the averaged weights; 0: none"
+    )
     parser.add_argument("--rest", action="store_true", help="not the test images")
     parser.add_argument("--store", type=Path, help="for prepared images and pretrainings")
     parser.add_argument("--keep", type=Path, help="a folder for the predictions")
@@ -158,7 +186,7 @@ def main() -> None:
         print(f"{len(shots)} shots, {spec.dataset.working_size}, {spec.finetuning_steps} steps")
         labelled = [*data.rows("train"), *data.rows("val")]
         images = [r for r in labelled if r not in shots] if asked.rest else data.rows("test")
-        rows = Rows(data, spec, images, asked.views, asked.keep)
+        rows = Rows(data, spec, images, shots, asked.views, asked.limits, asked.keep)
         finetune(
             detector,
             load_shots(data, shots, CPU),
@@ -168,7 +196,8 @@ def main() -> None:
             rate=Transfer.parse(spec.transfer).rate,
             validate=last_validation(lambda: rows("last", detector)),
         )
-        rows("averaged", detector)
+        if asked.average:
+            rows("averaged", detector)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,9 @@ import torch
 from benchmark.accounting import HostClock, Stopwatch
 from benchmark.backbones import parse_backbone
 from benchmark.backbones.base import Detector
-from benchmark.finetune import Draws, finetune, load_shots, predict
+from benchmark.finetune import Draws, finetune, load_shots
+from benchmark.heatmaps import gaussian_target
+from benchmark.inference import predict
 from benchmark.metrics import mean_shape, place_shape, radial_errors
 from benchmark.planning import make_plan
 from benchmark.preparation import prepare
@@ -62,7 +64,7 @@ def test_twenty_shots_beat_the_mean_shape_by_far(data: PreparedDataset) -> None:
     network, train, test = detector(data), data.rows("train"), data.rows("test")
     history = finetune(network, load_shots(data, train, CPU), protocol, steps=150, seed=0)
     assert history.last() < history.first() - 2
-    found = predict(network, data, test, protocol, CPU)
+    found = predict(network, data, test, protocol, CPU, shots=train)
     truth, spacing = data.points[test], data.spacing[test]
     ours = radial_errors(found, truth, spacing).mean()
     shape = mean_shape(data.points[train], data.sizes[train])
@@ -72,16 +74,47 @@ def test_twenty_shots_beat_the_mean_shape_by_far(data: PreparedDataset) -> None:
 
 def test_the_same_seed_gives_the_same_predictions_to_the_bit(data: PreparedDataset) -> None:
     protocol = ProtocolConfig(steps=3)
-    shots = load_shots(data, data.rows("train")[:5], CPU)
+    rows = data.rows("train")[:5]
+    shots = load_shots(data, rows, CPU)
 
     def run(seed: int) -> np.ndarray:
         network = detector(data)
         finetune(network, shots, protocol, steps=3, seed=seed)
-        return predict(network, data, data.rows("test")[:2], protocol, CPU)
+        return predict(network, data, data.rows("test")[:2], protocol, CPU, shots=rows)
 
     first = run(0)
     assert np.array_equal(first, run(0))
     assert not np.array_equal(first, run(1))
+
+
+class TwoPeaks(torch.nn.Module):
+    """Shows each landmark of given images where it is, and one of them higher in a corner, too."""
+
+    def __init__(self, points: torch.Tensor, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.maps = gaussian_target(points, size)
+        self.maps[:, 1] *= 0.9
+        self.maps[:, 1, 3, 3] = self.maps[:, 1].amax((-2, -1)) * 2
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.maps[: len(images)].clamp_min(1e-12).log()
+
+
+def test_a_landmark_far_from_the_shape_is_looked_for_again(data: PreparedDataset) -> None:
+    train, test = data.rows("train"), data.rows("test")
+    points = torch.from_numpy(data.working_points(test)).float()
+    network = TwoPeaks(points, (data.pixels.shape[1], data.pixels.shape[2]))
+
+    def found(limit: float) -> np.ndarray:
+        protocol = ProtocolConfig(shape_limit=limit)
+        return predict(network, data, test, protocol, CPU, shots=train)
+
+    free, limited = found(0), found(6)
+    others = [landmark for landmark in range(points.shape[1]) if landmark != 1]
+    assert np.array_equal(free[:, others], limited[:, others])
+    distances = [np.linalg.norm(p - data.points[test], axis=-1)[:, 1] for p in (free, limited)]
+    assert distances[0].min() > 15
+    assert distances[1].max() < 0.5
 
 
 def test_selection_keeps_the_weights_with_the_least_validation_error(
@@ -125,12 +158,13 @@ def test_validation_is_evaluation_and_drawing_shots_is_augmentation(
         clock.now += 1
         return as_unit_range(pixels)
 
-    monkeypatch.setattr("benchmark.finetune.as_unit_range", unit_range)
+    for module in ("finetune", "inference"):
+        monkeypatch.setattr(f"benchmark.{module}.as_unit_range", unit_range)
     shots = load_shots(data, data.rows("train")[:4], CPU)
     with Stopwatch(clock) as stopwatch:
         protocol = ProtocolConfig(steps=3, batch_size=2)
         finetune(detector(data), shots, protocol, steps=3, seed=0, validate=validate)
-        predict(detector(data), data, data.rows("test")[:2], protocol, CPU)
+        predict(detector(data), data, data.rows("test")[:2], protocol, CPU, shots=[0])
     took = {stage: seconds for stage, seconds in stopwatch.totals().items() if seconds}
     assert took == {"steps": 3, "augmentation": 3, "evaluation": 3 * 10 + 1}
 

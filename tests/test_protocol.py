@@ -14,7 +14,9 @@ def test_later_options_that_are_not_set_leave_the_keys_of_older_cells_alone() ->
     assert key_of(values) == "dfd013b540a02a7c"
 
 
-@pytest.mark.parametrize(("name", "value"), [("weight_average", 0.9), ("views", 4)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("weight_average", 0.9), ("views", 4), ("shape_limit", 4.0)]
+)
 def test_later_options_that_are_set_enter_the_key_and_come_back(name: str, value: float) -> None:
     protocol = ProtocolConfig.model_validate({name: value})
     values = protocol.model_dump(mode="json")

@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmark import interruption
 from benchmark.cell import fine_tuned
-from benchmark.finetune import predict
 from benchmark.grid import PretrainingSpec
+from benchmark.inference import predict
 from benchmark.leases import Lease
 from benchmark.metrics import radial_errors
 from benchmark.prepared import PreparedDataset
@@ -74,17 +74,20 @@ def score(
     if spec.pretraining is not None:
         ensure_pretrained(bench, spec.pretraining, lease)
     checkpoint = bench.store.checkpoint(f"{lease.key}-{training.number}")
+    trained = data.rows_of(training.trained)
     detector, _ = fine_tuned(
         bench.store,
         spec,
         data,
-        data.rows_of(training.trained),
+        trained,
         bench.machine,
         bench.listener,
         checkpoint,
     )
     rows = data.rows_of(training.scored)
-    found = predict(detector, data, rows, spec.protocol, bench.machine.device, bench.listener)
+    found = predict(
+        detector, data, rows, spec.protocol, bench.machine.device, bench.listener, shots=trained
+    )
     checkpoint.unlink(missing_ok=True)
     errors = radial_errors(found, data.points[rows], data.spacing[rows])
     known = ~np.isnan(errors).all(axis=1)
