@@ -56,6 +56,15 @@ def test_far_misses_do_not_move_where_landmarks_are_expected(wrong: tuple[int, .
     assert (places - truth).norm(dim=-1).max() < 2
 
 
+def test_of_many_landmarks_some_pairs_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.shape.MOST_PAIRS", 10)
+    truth = shapes(12, noise=0, seed=1)
+    found = truth.clone()
+    found[:, 5] = torch.tensor([70.0, 2.0])
+    places = ShapeModel(shapes(25, noise=1), SIZE).expect(found, limit=4)
+    assert (places - truth).norm(dim=-1).max() < 2
+
+
 def test_what_was_not_found_is_expected_too() -> None:
     model, truth = ShapeModel(shapes(25, noise=0.1), SIZE), shapes(3, noise=0, seed=1)
     found = truth.clone()
