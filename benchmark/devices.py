@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import torch
 
+from benchmark.depthwise import DepthwiseInFloat32
 from benchmark.errors import UsageError
 
 
@@ -39,9 +43,15 @@ def resolve_precision(name: str, device: torch.device) -> torch.dtype:
     return _precision_of_cpu
 
 
-def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+@contextmanager
+def autocast(device: torch.device, precision: torch.dtype) -> Iterator[None]:
     """Autocast to bfloat16 where that is the precision, else a context that does nothing."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16)
+    bfloat16 = precision is torch.bfloat16
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16))
+        if bfloat16 and device.type == "cpu":
+            stack.enter_context(DepthwiseInFloat32())
+        yield
 
 
 def generator(seed: int, device: torch.device) -> torch.Generator:
