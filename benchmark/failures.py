@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmark.backbones.options import BackboneSpec
 from benchmark.errors import StoreError
 from benchmark.files import write_record, write_text
 from benchmark.grid import PretrainingSpec
@@ -85,7 +86,7 @@ def _write_pretraining(folder: Path, task: Task, failure: Failure, finished: str
         status="failed",
         spec=task.payload["spec"],
         method=spec.method.name,
-        backbone=spec.backbone["name"],
+        backbone=BackboneSpec.from_json(spec.backbone).label,
         dataset=spec.dataset.title if spec.dataset else None,
         seed=spec.seed,
         finished=finished,

@@ -170,7 +170,7 @@ def _backbones(
             or preset.default_backbone
         ]
     specs = [parse_backbone(text, preset.backbone_options) for text in texts]
-    problems = [(spec, method.backbone_problem(spec.name)) for spec in specs]
+    problems = [(spec, method.backbone_problem(spec.label)) for spec in specs]
     possible = [spec for spec, problem in problems if problem is None]
     reasons = [problem for _, problem in problems if problem is not None]
     if not possible:
@@ -246,7 +246,7 @@ def _cells(
                     dataset=index.name,
                     method=arm.choice.name,
                     title=arm.method.title,
-                    backbone=arm.backbone.name,
+                    backbone=arm.backbone.label,
                     transfer=str(arm.transfer),
                     shots=shots,
                     seed=seed,

@@ -89,7 +89,11 @@ class Method(Plugin):
 
     @classmethod
     def backbone_problem(cls, backbone: str) -> str | None:
-        """Why it cannot start from this backbone, in one sentence, or None where it can."""
+        """Why it cannot start from this backbone, in one sentence, or None where it can.
+
+        Args:
+            backbone: ``unet`` or ``timm/<name>``, with ``[norm=group]`` where that is so.
+        """
         return None
 
     @abstractmethod

@@ -210,7 +210,7 @@ def _record(
         status="done",
         spec=spec.model_dump(mode="json"),
         method=spec.method.name,
-        backbone=spec.backbone["name"],
+        backbone=BackboneSpec.from_json(spec.backbone).label,
         dataset=spec.dataset.title if spec.dataset else None,
         seed=spec.seed,
         metrics=trainer.metrics,

@@ -69,9 +69,11 @@ class ImageNet(Method):
 
     @classmethod
     def backbone_problem(cls, backbone: str) -> str | None:
-        """Only timm encoders have ImageNet weights."""
+        """Only timm encoders have ImageNet weights, and only under their own normalisation."""
         if backbone.startswith("timm/"):
-            return None
+            if not backbone.endswith("[norm=group]"):
+                return None
+            return f"ImageNet weights do not suit {backbone!r}: leave norm=group out"
         return f"there are no ImageNet weights for {backbone!r}: use timm/<name>"
 
     def pretrain(self, backbone: Backbone, images: UnlabelledImages, trainer: Trainer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -160,12 +161,18 @@ class Detector(nn.Module):
 
 
 def group_norm_in_place_of_batch_norm(module: nn.Module, groups: int) -> None:
-    """Swap every BatchNorm2d below ``module``, because few-shot batches are too small for it."""
+    """Swap every BatchNorm2d below ``module``, because few-shot batches are too small for it.
+
+    An activation that timm keeps in the normalisation stays.
+    """
     for name, child in module.named_children():
         if isinstance(child, nn.BatchNorm2d):
             channels = child.num_features
             divisor = max(g for g in range(1, groups + 1) if channels % g == 0)
-            setattr(module, name, nn.GroupNorm(divisor, channels))
+            norm: nn.Module = nn.GroupNorm(divisor, channels)
+            if hasattr(child, "act"):
+                norm = nn.Sequential(OrderedDict(norm=norm, drop=child.drop, act=child.act))
+            setattr(module, name, norm)
         else:
             group_norm_in_place_of_batch_norm(child, groups)
 

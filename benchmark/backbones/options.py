@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from benchmark.config import validated
 from benchmark.errors import UsageError
@@ -70,7 +78,21 @@ class TimmOptions(BackboneOptions):
         "full size cannot tell 19 landmarks apart.",
     )
     depth: int = Field(5, ge=1, le=5, description="Octaves of the encoder.")
-    groups: int = Field(8, ge=1, description="Groups of GroupNorm in the decoder.")
+    groups: int = Field(8, ge=1, description="Most groups of a GroupNorm.")
+    norm: Literal["own", "group"] = Field(
+        "own",
+        description="Of the encoder: its own, which its ImageNet weights were trained with, or "
+        "GroupNorm in the place of each BatchNorm. Encoders that start at random learn hardly "
+        "anything from contrasts of small batches under BatchNorm.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``norm`` where it is the encoder's own, so that older keys stay the same."""
+        values: dict[str, Any] = handler(self)
+        if self.norm == "own":
+            values.pop("norm", None)
+        return values
 
     @model_validator(mode="after")
     def _decoder_fits_the_encoder(self) -> TimmOptions:
@@ -100,6 +122,12 @@ class BackboneSpec:
     def side_multiple(self) -> int:
         """Image sides must be multiples of this."""
         return self.options.side_multiple
+
+    @property
+    def label(self) -> str:
+        """The name, with what makes another encoder of it: ``timm/resnet18[norm=group]``."""
+        other = isinstance(self.options, TimmOptions) and self.options.norm != "own"
+        return f"{self.name}[norm=group]" if other else self.name
 
     def as_json(self) -> dict[str, Any]:
         """What identifies the network in a key."""

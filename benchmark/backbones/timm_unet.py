@@ -40,7 +40,8 @@ class TimmBackbone(Backbone):
     """segmentation-models-pytorch's U-Net on a timm encoder, conditioned on time where asked.
 
     The decoder's BatchNorm is swapped for GroupNorm: few-shot batches are too small for it. The
-    encoder keeps the normalisation that its ImageNet weights were trained with. ``t=None``
+    encoder keeps the normalisation that its ImageNet weights were trained with, unless the option
+    ``norm`` says otherwise. ``t=None``
     skips the modulation, so that it is exactly the plain network.
     """
 
@@ -76,6 +77,8 @@ class TimmBackbone(Backbone):
         )
         unet.decoder.blocks = unet.decoder.blocks[:octaves]
         group_norm_in_place_of_batch_norm(unet.decoder, options.groups)
+        if options.norm == "group":
+            group_norm_in_place_of_batch_norm(unet.encoder, options.groups)
         self.encoder, self.decoder = unet.encoder, unet.decoder
         coarsest = int(unet.encoder.out_channels[-1])
         self.time_frequencies = Timesteps(TIME_WIDTH, True, 0)

@@ -80,7 +80,7 @@ class Workbench:
         method = self.method()
         done: dict[str, Pretrained | str] = {}
         for backbone in self._backbones or _backbones_for(method):
-            problem = method.backbone_problem(parse_backbone(backbone).name)
+            problem = method.backbone_problem(parse_backbone(backbone).label)
             if problem:
                 done[backbone] = problem
                 continue

@@ -5,11 +5,15 @@ import torch
 
 from benchmark.backbones import build, parse_backbone
 from benchmark.backbones.base import Backbone, Detector, group_norm_in_place_of_batch_norm
+from benchmark.backbones.options import BackboneSpec
 from benchmark.config import load_preset
 from benchmark.errors import UsageError
+from benchmark.micro_batches import mixes_images
 from benchmark.operations import multiply_adds
 
 UNET = "unet[channels=8-16-16,patch=2,groups=4]"
+LITE = "tf_efficientnet_lite0"
+KINDS = (torch.nn.BatchNorm2d, torch.nn.GroupNorm, torch.nn.ReLU6)
 TIMM = "timm/resnet10t[decoder_channels=32-24-16-16]"
 
 
@@ -76,6 +80,27 @@ def test_group_norm_takes_the_largest_divisor_that_fits() -> None:
     norm = holder[0]
     assert isinstance(norm, torch.nn.GroupNorm)
     assert norm.num_groups == 6
+
+
+def test_the_encoder_may_normalise_in_groups_too() -> None:
+    plain, grouped = (build(parse_backbone(f"timm/{LITE}{end}")) for end in ("", "[norm=group]"))
+    counts = [
+        [sum(isinstance(module, kind) for module in backbone.modules()) for kind in KINDS]
+        for backbone in (plain, grouped)
+    ]
+    (batch, group, activations), (none, both, kept) = counts
+    assert batch > 40
+    assert (none, both, kept) == (0, group + batch, activations)
+    assert mixes_images(plain) is not None
+    assert mixes_images(grouped) is None
+
+
+def test_another_normalisation_is_another_network_in_tables_and_keys() -> None:
+    own, grouped = parse_backbone(f"timm/{LITE}"), parse_backbone(f"timm/{LITE}[norm=group]")
+    assert (own.label, grouped.label) == (f"timm/{LITE}", f"timm/{LITE}[norm=group]")
+    assert "norm" not in own.as_json()["options"]
+    assert BackboneSpec.from_json(grouped.as_json()) == grouped
+    assert BackboneSpec.from_json(own.as_json()) == own
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_timm_backbones_have_imagenet_weights() -> None:
     assert imagenet.ImageNet.backbone_problem("unet") is not None
     assert imagenet.ImageNet.backbone_problem(LITE) is None
+    problem = imagenet.ImageNet.backbone_problem(f"{LITE}[norm=group]")
+    assert problem is not None
+    assert "leave norm=group out" in problem
