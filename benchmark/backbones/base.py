@@ -170,9 +170,9 @@ def group_norm_in_place_of_batch_norm(module: nn.Module, groups: int) -> None:
             channels = child.num_features
             divisor = max(g for g in range(1, groups + 1) if channels % g == 0)
             norm: nn.Module = nn.GroupNorm(divisor, channels)
-            if hasattr(child, "act"):
-                norm = nn.Sequential(OrderedDict(norm=norm, drop=child.drop, act=child.act))
-            setattr(module, name, norm)
+            # What timm keeps in its own classes: a dropout and the activation, in this order.
+            parts = dict(child.named_children())
+            setattr(module, name, nn.Sequential(OrderedDict(norm=norm, **parts)) if parts else norm)
         else:
             group_norm_in_place_of_batch_norm(child, groups)
 
