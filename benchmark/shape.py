@@ -129,8 +129,8 @@ def _fitted(shape: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Te
     centred = shape - centre
     size = (weights * centred.abs().square()).sum(1, keepdim=True)
     turned = (weights * centred.conj() * (targets - middle)).sum(1, keepdim=True)
-    # A single landmark says nothing of size and turn.
-    a = torch.where(size > 0, turned / size.clamp_min(1e-12), 1)
+    # A single landmark says nothing of size and turn, nor do several at one place.
+    a = torch.where((size > 0) & (turned.abs() > 0), turned / size.clamp_min(1e-12), 1)
     return a[:, 0], (middle - a * centre)[:, 0]
 
 

@@ -92,6 +92,15 @@ def test_landmarks_missing_here_and_there_are_made_up_for_by_other_images() -> N
     assert (places - truth).norm(dim=-1).max() < 0.5
 
 
+def test_an_image_with_all_landmarks_at_one_place_does_not_spoil_the_shape() -> None:
+    points = shapes(12, noise=0.1)
+    points[3] = 40.0
+    truth = shapes(3, noise=0, seed=1)
+    model = ShapeModel(points, SIZE)
+    assert model.spread.isfinite().all()
+    assert model.expect(truth, limit=4).isfinite().all()
+
+
 def test_three_landmarks_say_nothing() -> None:
     assert not ShapeModel(shapes(5, noise=1)[:, :3], SIZE).says_something
     assert ShapeModel(shapes(5, noise=1)[:, :4], SIZE).says_something
