@@ -72,9 +72,10 @@ class ShapeModel:
     def expect(self, points: Tensor, limit: float) -> Tensor:
         """Where the mean shape lies in images whose landmarks were found, some of them wrongly.
 
-        The similarity is the one through two of the landmarks from which the others lie least far
-        in the median (Rousseeuw, 1984), which almost half of them cannot spoil; then it is fitted
-        to all that lie within the limit.
+        Of the similarity that fits all landmarks and of those through two of them, the one counts
+        that has the least sum of squared distances, each up to the limit (MSAC; Torr and
+        Zisserman, 2000): far misses cannot spoil it, and most landmarks have to agree. Then it is
+        fitted to all that lie within the limit.
 
         Args:
             points: (images, landmarks, 2) px, NaN where nothing was found.
@@ -86,27 +87,28 @@ class ShapeModel:
         found = torch.view_as_complex(points.double().contiguous())
         usable = torch.isfinite(points).all(-1) & torch.isfinite(self.spread)
         found = torch.where(usable, found, 0)
-        pairs = list(combinations(range(len(self.mean)), 2))
-        one, other = torch.tensor(pairs[:: math.ceil(len(pairs) / MOST_PAIRS)]).T
-        apart = self.mean[other] - self.mean[one]
-        a = (found[:, other] - found[:, one]) / apart
-        b = found[:, one] - a * self.mean[one]
-        distance = self._distances(a[..., None] * self.mean + b[..., None], found[:, None])
-        distance = distance.masked_fill(~usable[:, None], math.inf).sort(-1).values
-        # The two landmarks themselves, at no distance, come first.
-        half = (2 + (usable.sum(1) - 2) // 2).clamp(0, len(self.mean) - 1)
-        middle = distance.gather(2, half[:, None, None].expand(-1, len(one), 1))[..., 0]
-        middle[~(usable[:, one] & usable[:, other]) | middle.isnan()] = math.inf
-        best = middle.argmin(1, keepdim=True)
+        a, b = self._candidates(found, usable)
+        distances = self._distances(a[..., None] * self.mean + b[..., None], found[:, None])
+        cost = (distances.clamp_max(limit).square() * usable[:, None]).sum(-1)
+        best = cost.nan_to_num(math.inf).argmin(1, keepdim=True)
         a, b = a.gather(1, best)[:, 0], b.gather(1, best)[:, 0]
         for _ in range(_REFINEMENTS):
             inside = self._distances(a[:, None] * self.mean + b[:, None], found) <= limit
-            weights = (inside & usable) / self.spread.square()
-            refined = _fitted(self.mean, found, weights)
+            refined = _fitted(self.mean, found, (inside & usable) / self.spread.square())
             enough = (inside & usable).sum(1) >= FEWEST
             a, b = torch.where(enough, refined[0], a), torch.where(enough, refined[1], b)
         places = torch.view_as_real(a[:, None] * self.mean + b[:, None])
         return places.masked_fill((usable.sum(1) < FEWEST)[:, None, None], math.nan)
+
+    def _candidates(self, found: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
+        """Factors and shifts (images, candidates), NaN where a landmark of a pair is missing."""
+        pairs = list(combinations(range(len(self.mean)), 2))
+        one, other = torch.tensor(pairs[:: math.ceil(len(pairs) / MOST_PAIRS)]).T
+        a = (found[:, other] - found[:, one]) / (self.mean[other] - self.mean[one])
+        a = torch.where(usable[:, one] & usable[:, other], a, math.nan)
+        whole = _fitted(self.mean, found, usable / self.spread.square())
+        b = found[:, one] - a * self.mean[one]
+        return torch.cat([whole[0][:, None], a], 1), torch.cat([whole[1][:, None], b], 1)
 
     def _distances(self, places: Tensor, found: Tensor) -> Tensor:
         return (places - found).abs() / self.spread
