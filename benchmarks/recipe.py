@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from benchmark.cell import initial_detector, training_ids
+from benchmark.devices import settle_cpu_precision
 from benchmark.engines.base import Silent
 from benchmark.engines.local import LocalEngine
 from benchmark.engines.local_settings import local_settings
@@ -31,6 +32,7 @@ from benchmark.grid import CellSpec
 from benchmark.inference import maps_of, reader
 from benchmark.metrics import radial_errors, summarise
 from benchmark.planning import make_plan
+from benchmark.precision import settled_precision
 from benchmark.prepared import PreparedDataset, load_prepared
 from benchmark.requests import run_config
 from benchmark.store import Store
@@ -181,6 +183,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(asked.store or Path(folder))
         spec, data = ready(store, asked)
+        settle_cpu_precision(getattr(torch, settled_precision(store, threads=1).precision))
         detector = initial_detector(store, spec, len(data.record.landmark_names))
         shots = data.rows_of(training_ids(data, spec))
         print(f"{len(shots)} shots, {spec.dataset.working_size}, {spec.finetuning_steps} steps")
