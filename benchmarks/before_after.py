@@ -137,10 +137,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     # Batch normalisation over a few images that are nearly alike would magnify roundings.
     parser.add_argument("--comparison-batch", type=int, default=16)
+    parser.add_argument("--stores", type=Path, help="a folder to keep, in which a run goes on")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         stores = [
-            compute(checkout, Path(folder) / name, asked)
+            compute(checkout, (asked.stores or Path(folder)).resolve() / name, asked)
             for name, checkout in (("before", asked.before), ("after", asked.after))
         ]
         table = rows(*stores)
