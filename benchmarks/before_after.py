@@ -34,7 +34,7 @@ class Row:
     """A method's cell of seed 0 in two stores.
 
     Attributes:
-        method: Its name.
+        method: Its name, and that of the network.
         before: MRE in the dataset's unit.
         after: Likewise.
         losses: Largest difference of a loss, as a share of the largest loss of its training.
@@ -60,7 +60,8 @@ def compute(checkout: Path, store: Path, asked: argparse.Namespace) -> Store:
     """
     command = [sys.executable, "-m", "benchmark", "run", *GRID, "--datasets", asked.dataset]
     command += ["--shots", "5", "--preset", str(asked.preset.resolve()), "--output", str(store)]
-    for setting in (f"protocol.steps={asked.steps}", f"pretraining.steps={asked.steps}"):
+    steps = [f"{stage}.steps={asked.steps}" for stage in ("protocol", "pretraining")]
+    for setting in (*steps, f"protocol.image_size={asked.size}"):
         command += ["--set", setting]
     command += ["--set", "protocol.precision=float32", "--threads", "1"]
     command += ["--set", f"pretraining.comparison_batch_size={asked.comparison_batch}"]
@@ -93,13 +94,17 @@ def losses(store: Store, cell: CellRecord) -> list[np.ndarray]:
 
 
 def rows(before: Store, after: Store) -> list[Row]:
-    """A row a method that both stores have, by name."""
+    """A row a method and network that both stores have, by name."""
     old, new = (
-        {(c.labels.method, c.labels.seed): (store, c) for c in store.cells() if c.metrics}
+        {
+            (f"{c.labels.method} on {c.labels.backbone}", c.labels.seed): (store, c)
+            for c in store.cells()
+            if c.metrics
+        }
         for store in (before, after)
     )
     found = []
-    for method in sorted({name for name, _ in old.keys() & new.keys()}):
+    for method in sorted({name for name, seed in old.keys() & new.keys() if seed == 0}):
         (one, first), (other, second) = old[method, 0], new[method, 0]
         shown = predictions(other, second)
         assert first.metrics is not None
@@ -133,7 +138,8 @@ def main() -> None:
     parser.add_argument("--before", type=Path, required=True, help="a checkout")
     parser.add_argument("--after", type=Path, required=True, help="another")
     parser.add_argument("--preset", type=Path, default=Path("tests/conf/tiny.toml"))
-    parser.add_argument("--dataset", default="phantom-cephalometric[train=20,test=10,size=64]")
+    parser.add_argument("--dataset", default="phantom-cephalometric[train=40,test=10,size=80]")
+    parser.add_argument("--size", type=int, default=80, help="px; older code takes no 64")
     parser.add_argument("--steps", type=int, default=20)
     # Batch normalisation over a few images that are nearly alike would magnify roundings.
     parser.add_argument("--comparison-batch", type=int, default=16)
