@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmark.config import RunConfig
@@ -234,7 +235,9 @@ def _plan_table(plan: Plan, done: set[str], store: Store) -> Table:
         table.add_column(name, overflow="fold", no_wrap=name not in ("dataset", "backbone"))
     for kind, cells in kinds.items():
         seeds = ranges(cell.labels.seed for cell in cells)
-        table.add_row(*kind, seeds, cells[0].key if len(cells) == 1 else f"{len(cells)} cells")
+        # Names hold brackets, which rich would take for its own.
+        texts = map(escape, kind)
+        table.add_row(*texts, seeds, cells[0].key if len(cells) == 1 else f"{len(cells)} cells")
     return table
 
 

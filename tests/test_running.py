@@ -48,6 +48,11 @@ def told_by_run(config: RunConfig) -> str:
     return console.file.getvalue()
 
 
+def test_a_plan_names_a_network_with_its_brackets(tmp_path: Path) -> None:
+    network = "timm/resnet10t[norm=group]"
+    assert network in shown(request(tmp_path, methods="scratch", backbones=network))
+
+
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that does nothing, and nothing that would have to be shown of it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmark.tuning.records import StudyRecord
@@ -48,7 +49,7 @@ def print_results(records: Sequence[StudyRecord], console: Console) -> None:
     for name in COLUMNS[:-1]:
         table.add_column(name.format(unit=unit), overflow="fold", no_wrap=name != COLUMNS[0])
     for record in records:
-        table.add_row(*summary(record)[:-1])
+        table.add_row(*map(escape, summary(record)[:-1]))
     console.print()
     console.print(table)
     # In a column of their own they would be folded into a tower.

@@ -89,6 +89,7 @@ def tune(config: RunConfig, command: str, save: Path | None, console: Console) -
 
 def dry_run(config: RunConfig, console: Console) -> int:
     """Print the searches and what they are expected to take; compute nothing."""
+    from rich.markup import escape
     from rich.table import Table
 
     plan, studies = plan_studies(config)
@@ -99,8 +100,10 @@ def dry_run(config: RunConfig, console: Console) -> int:
         table.add_column(name, overflow="fold")
     for study in studies:
         for number, d in enumerate(study.dimensions):
-            name = "" if number else study.name
-            table.add_row(name, d.title, f"{d.low:.3g}", f"{d.default:.3g}", f"{d.high:.3g}")
+            name = "" if number else escape(study.name)
+            table.add_row(
+                escape(name), d.title, f"{d.low:.3g}", f"{d.default:.3g}", f"{d.high:.3g}"
+            )
     console.print(table)
     _say(forecast(studies, (), Store(config.output), choose_engine(config)), console)
     return EXIT_DONE
