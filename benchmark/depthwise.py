@@ -1,8 +1,9 @@
 """Depthwise convolutions under autocast on a CPU, where their gradients are slow in bfloat16.
 
 oneDNN has no fast bfloat16 kernel for the gradient of a depthwise convolution with a stride or with
-a kernel of more than 3 x 3: it takes three to ten times as long as in float32, more than half of
-a training step of an EfficientNet or a MobileNet (``python -m benchmarks.depthwise``).
+a kernel of more than 3 x 3: it takes three to ten times as long as in float32, in a profile more
+than half of a training step of tf_efficientnet_lite0. ``python -m benchmarks.depthwise`` measures
+what steps take with and without.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ class TimmOptions(BackboneOptions):
     norm: Literal["own", "group"] = Field(
         "own",
         description="Of the encoder: its own, which its ImageNet weights were trained with, or "
-        "GroupNorm in the place of each BatchNorm. Encoders that start at random learn hardly "
-        "anything from contrasts of small batches under BatchNorm.",
+        "GroupNorm in the place of each BatchNorm, under which SimCLR on "
+        "tf_efficientnet_lite0 from random weights learnt nothing in hundreds of steps.",
     )
 
     @model_serializer(mode="wrap")
