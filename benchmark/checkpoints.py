@@ -17,7 +17,7 @@ from benchmark import interruption
 from benchmark.accounting import running
 from benchmark.errors import StoreError
 from benchmark.parallel import leads
-from benchmark.publishing import whole_file
+from benchmark.publishing import draft_folder, whole_file
 
 OUTLINE = "outline"
 TENSOR = "tensor"
@@ -205,8 +205,11 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
         return value
 
     text = json.dumps(outline(state))
-    with whole_file(path) as temporary:
-        save_file(tensors, str(temporary), metadata={OUTLINE: text})
+    # safetensors writes beside its target first, under a name that does not tell whose it is: in a
+    # folder whose name does, what a kill leaves behind is found again.
+    with whole_file(path) as temporary, draft_folder(path) as folder:
+        save_file(tensors, str(folder / path.name), metadata={OUTLINE: text})
+        (folder / path.name).replace(temporary)
 
 
 def load_state(path: Path) -> dict[str, Any]:

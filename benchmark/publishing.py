@@ -113,6 +113,17 @@ def whole_file(path: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def draft_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` for a library's drafts, gone after the block."""
+    folder = temporary_name(path)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
 def write_whole(path: Path, data: bytes, *, durable: bool) -> None:
     """Write a file as :func:`whole_file` does.
 

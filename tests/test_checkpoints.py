@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,9 @@ from torch import Tensor, nn
 from benchmark.accounting import Stopwatch
 from benchmark.checkpoints import Checkpoint, ModuleState, load_state, save_state
 from benchmark.errors import PluginError, StoreError, UsageError
+from benchmark.housekeeping import tidy
 from benchmark.progress import Listener, Progress, silent
+from benchmark.store import Store
 from benchmark.training import Trainer
 from benchmark.unlabelled import UnlabelledImages
 
@@ -180,6 +185,31 @@ def test_a_state_comes_back_as_it_was_and_no_pickle_is_written(tmp_path: Path) -
     assert b"pickle" not in file.read_bytes()
     assert file.read_bytes()[8:9] == b"{"
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_what_a_kill_in_the_middle_of_saving_leaves_behind_is_tidied_away(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    saving = (
+        "import sys, pathlib, torch\n"
+        "from benchmark.checkpoints import save_state\n"
+        "while True: save_state({'weights': torch.ones(1 << 24)}, pathlib.Path(sys.argv[1]))\n"
+    )
+    checkpoint = store.checkpoint("a" * 16)
+    checkpoint.parent.mkdir()
+
+    def drafts() -> list[str]:
+        return [path.name for path in checkpoint.parent.iterdir() if path.name[0] == "."]
+
+    process = subprocess.Popen([sys.executable, "-c", saving, str(checkpoint)])
+    try:
+        while not drafts():
+            assert process.poll() is None
+            time.sleep(0.001)
+    finally:
+        process.kill()
+        process.wait()
+    tidy(store)
+    assert drafts() == []
 
 
 def test_a_damaged_checkpoint_is_dropped_and_the_training_begins_anew(tmp_path: Path) -> None:

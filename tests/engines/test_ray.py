@@ -28,7 +28,7 @@ DONE = json.dumps({"event": "done"})
 SPEC = {
     "dataset": None,
     "method": {"name": "ddpm", "version": 1, "options": {}},
-    "backbone": {"name": "unet"},
+    "backbone": {"name": "unet", "options": {}},
     "steps": 1,
     "batch_size": 1,
     "precision": "float32",
