@@ -5,14 +5,16 @@
 One training serves all rows, because averages, views and the limit of the shape do not change it.
 The settings are those of ``run --set``; what is shown for a row is what ``run`` gives with
 ``protocol.weight_average``, ``protocol.views`` and ``protocol.shape_limit`` set so. The predictions
-are kept where ``--keep`` names a folder. ``--rest`` predicts the training and validation images
-that are no shots in place of the test images: what the recipe reaches on images that were labelled
-as its shots were.
+are kept where ``--keep`` names a folder. ``--images rest`` predicts the training and validation
+images that are no shots in place of the test images, ``--images rest,test`` both: what the recipe
+reaches on images that were labelled as its shots were, and what may be looked at to choose it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -75,12 +77,12 @@ def ready(store: Store, asked: argparse.Namespace) -> tuple[CellSpec, PreparedDa
 
 
 class Rows:
-    """Prints a row of Markdown for each number of views of a detector, and each limit of shape.
+    """Prints a row of Markdown for each set of images, number of views and limit of shape.
 
     Args:
         data: The dataset.
         spec: The cell.
-        images: The rows of the dataset to predict.
+        images: The rows of the dataset to predict, by the name of their set.
         shots: The rows that are trained on.
         views: Numbers of views.
         limits: Values of ``protocol.shape_limit``.
@@ -91,7 +93,7 @@ class Rows:
         self,
         data: PreparedDataset,
         spec: CellSpec,
-        images: list[int],
+        images: dict[str, list[int]],
         shots: list[int],
         views: list[int],
         limits: list[float],
@@ -102,27 +104,33 @@ class Rows:
         self._begun = time.monotonic()
         radii = " | ".join(f"SDR {radius:g} %" for radius in data.record.thresholds)
         errors = f"MRE {data.record.unit} | median | P95"
-        print(f"| weights | views | limit | {errors} | {radii} | after, s |")
-        print("| --- " * (7 + len(data.record.thresholds)) + "|", flush=True)
+        print(f"| images | weights | views | limit | {errors} | {radii} | after, s |")
+        print("| --- " * (8 + len(data.record.thresholds)) + "|", flush=True)
 
     def __call__(self, weights: str, detector: torch.nn.Module) -> None:
         """Predict the images, and print."""
-        images, data = self._images, self._data
-        truth, spacing = data.points[images], data.spacing[images]
-        for views in self._views:
-            for limit, found in self._predicted(detector, views).items():
-                metrics = summarise(radial_errors(found, truth, spacing), data.record.thresholds)
-                rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
-                print(
-                    f"| {weights} | {views} | {limit:g} | {metrics.mre:.3f} | {metrics.median:.3f} "
-                    f"| {metrics.p95:.2f} | {rates} | {time.monotonic() - self._begun:.0f} |",
-                    flush=True,
-                )
+        for (name, images), views in itertools.product(self._images.items(), self._views):
+            for limit, found in self._predicted(detector, images, views).items():
+                print(f"| {name} | {weights} | {views} | {limit:g} | {self._row(images, found)}")
                 if self._keep is not None:
                     self._keep.mkdir(parents=True, exist_ok=True)
-                    np.save(self._keep / f"{weights}-{views}-{limit:g}.npy", found)
+                    np.save(self._keep / f"{name}-{weights}-{views}-{limit:g}.npy", found)
+                sys.stdout.flush()
 
-    def _predicted(self, detector: torch.nn.Module, views: int) -> dict[float, np.ndarray]:
+    def _row(self, images: list[int], found: np.ndarray) -> str:
+        """Errors, rates, and the seconds since the start."""
+        data = self._data
+        errors = radial_errors(found, data.points[images], data.spacing[images])
+        metrics = summarise(errors, data.record.thresholds)
+        rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
+        return (
+            f"{metrics.mre:.3f} | {metrics.median:.3f} | {metrics.p95:.2f} | {rates} "
+            f"| {time.monotonic() - self._begun:.0f} |"
+        )
+
+    def _predicted(
+        self, detector: torch.nn.Module, images: list[int], views: int
+    ) -> dict[float, np.ndarray]:
         """Landmarks in native px by limit; the maps are computed once for all."""
         data = self._data
         protocols = [
@@ -131,7 +139,7 @@ class Rows:
         ]
         readers = [reader(protocol, data, self._shots) for protocol in protocols]
         found: list[list[np.ndarray]] = [[] for _ in readers]
-        for chunk, maps in maps_of(detector, data, self._images, protocols[0], CPU):
+        for chunk, maps in maps_of(detector, data, images, protocols[0], CPU):
             for read, points in zip(readers, found, strict=True):
                 points += [
                     data.frames[row].to_native(p.astype(np.float64))
@@ -175,7 +183,7 @@ def main() -> None:
     parser.add_argument(
         "--average", type=float, default=0.99, help="decay of the averaged weights; 0: none"
     )
-    parser.add_argument("--rest", action="store_true", help="not the test images")
+    parser.add_argument("--images", default="test", help="test, rest, or both with a comma")
     parser.add_argument("--store", type=Path, help="for prepared images and pretrainings")
     parser.add_argument("--keep", type=Path, help="a folder for the predictions")
     asked = parser.parse_args()
@@ -188,7 +196,9 @@ def main() -> None:
         shots = data.rows_of(training_ids(data, spec))
         print(f"{len(shots)} shots, {spec.dataset.working_size}, {spec.finetuning_steps} steps")
         labelled = [*data.rows("train"), *data.rows("val")]
-        images = [r for r in labelled if r not in shots] if asked.rest else data.rows("test")
+        rest = [row for row in labelled if row not in shots]
+        known = {"test": data.rows("test"), "rest": rest}
+        images = {name: known[name] for name in asked.images.split(",")}
         rows = Rows(data, spec, images, shots, asked.views, asked.limits, asked.keep)
         finetune(
             detector,
