@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -277,6 +278,8 @@ def doctor(output: Output = DEFAULT_OUTPUT) -> None:
 
 def main() -> None:
     """Run the command line; errors of the user's are one sentence and exit status 2."""
+    # Read when numpy loads. Reports multiply small matrices, which threads make twice as slow.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except BenchmarkError as error:

@@ -99,18 +99,19 @@ def _read(
 
     names = ["image_id", "landmark"]
     try:
-        # One file of a few kilobytes: pandas and threads would cost more than the reading.
-        with pq.ParquetFile(path, read_dictionary=names) as file:
+        # One file of a few kilobytes: pandas, threads and reading ahead would cost more than the
+        # reading.
+        with pq.ParquetFile(path, read_dictionary=names, pre_buffer=False) as file:
             table = file.read(columns=[*names, *columns], use_threads=False)
         images, image = _coded(table.column("image_id"))
         landmarks, landmark = _coded(table.column("landmark"))
-        found = [table.column(name).to_numpy() for name in columns]
+        found = [_as_numpy(table.column(name).combine_chunks()) for name in columns]
     except (OSError, ValueError, KeyError) as problem:
         raise StoreError(
             f"cannot read {path} ({problem}): delete its folder and run again"
         ) from problem
     places = image * len(landmarks) + landmark
-    if len(np.unique(places)) != len(places):
+    if (np.bincount(places) > 1).any():
         raise StoreError(
             f"{path} names an image and landmark twice: delete its folder and run again"
         )
@@ -125,4 +126,13 @@ def _read(
 def _coded(column: pa.ChunkedArray) -> tuple[tuple[str, ...], np.ndarray]:
     """The distinct names of a column, in order of their first row, and each row's place there."""
     array = column.unify_dictionaries().combine_chunks()
-    return tuple(str(name) for name in array.dictionary.to_pylist()), array.indices.to_numpy()
+    if array.null_count:
+        raise ValueError("a row names no image or no landmark")
+    return tuple(str(name) for name in array.dictionary.to_pylist()), _as_numpy(array.indices)
+
+
+def _as_numpy(array: pa.Array) -> np.ndarray:
+    """The values, NaN where there is none; pandas is imported only where that is so."""
+    if array.null_count:
+        return np.asarray(array.to_numpy(zero_copy_only=False))
+    return np.from_dlpack(array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -127,7 +128,8 @@ def outstanding(
     Returns:
         Tasks for all cells that are not done, and that have not failed for good.
     """
-    estimator = Estimator.from_store(store)
+    # Reads all records, which a plan that is done does not need.
+    estimator = cache(lambda: Estimator.from_store(store))
     looker = Looker(store, mend)
     tasks: dict[str, Task] = {}
     done: list[str] = []
@@ -140,10 +142,10 @@ def outstanding(
         if record is not None and not _is_tried_again(record, retry):
             given_up.append(cell.key)
             continue
-        for task in _tasks_of(cell, plan, looker, estimator, processes):
+        for task in _tasks_of(cell, plan, looker, estimator(), processes):
             tasks.setdefault(task.id, task)
         attempts = record.attempts + 1 if record is not None else 1
-        task = _cell_task(cell, preset, attempts, estimator, tasks)
+        task = _cell_task(cell, preset, attempts, estimator(), tasks)
         tasks.setdefault(task.id, task)
     return Work(
         tasks=tuple(tasks.values()),
