@@ -70,6 +70,14 @@ def test_a_landmark_named_twice_is_refused(frame: pd.DataFrame, tmp_path: Path) 
         read_errors(path)
 
 
+@pytest.mark.parametrize("column", ["image_id", "landmark"])
+def test_a_row_without_a_name_is_refused(column: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    frame.loc[frame.index[0], column] = None
+    path = write(frame, tmp_path)
+    with pytest.raises(StoreError, match="names no image or no landmark"):
+        read_errors(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
 def test_a_damaged_file_is_one_sentence(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "predictions.parquet"
