@@ -17,7 +17,7 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from benchmark.metrics import radial_errors, summarise
 from benchmark.planning import make_plan
 from benchmark.precision import settled_precision
 from benchmark.prepared import PreparedDataset, load_prepared
+from benchmark.protocol import ProtocolConfig
 from benchmark.requests import run_config
 from benchmark.store import Store
 from benchmark.tasks import outstanding
@@ -111,41 +112,51 @@ class Rows:
         """Predict the images, and print."""
         for (name, images), views in itertools.product(self._images.items(), self._views):
             for limit, found in self._predicted(detector, images, views).items():
-                print(f"| {name} | {weights} | {views} | {limit:g} | {self._row(images, found)}")
+                errors = errors_of(self._data, images, found)
+                seconds = time.monotonic() - self._begun
+                print(f"| {name} | {weights} | {views} | {limit:g} | {errors} | {seconds:.0f} |")
                 if self._keep is not None:
                     self._keep.mkdir(parents=True, exist_ok=True)
                     np.save(self._keep / f"{name}-{weights}-{views}-{limit:g}.npy", found)
                 sys.stdout.flush()
 
-    def _row(self, images: list[int], found: np.ndarray) -> str:
-        """Errors, rates, and the seconds since the start."""
-        data = self._data
-        errors = radial_errors(found, data.points[images], data.spacing[images])
-        metrics = summarise(errors, data.record.thresholds)
-        rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
-        return (
-            f"{metrics.mre:.3f} | {metrics.median:.3f} | {metrics.p95:.2f} | {rates} "
-            f"| {time.monotonic() - self._begun:.0f} |"
-        )
-
     def _predicted(
         self, detector: torch.nn.Module, images: list[int], views: int
     ) -> dict[float, np.ndarray]:
         """Landmarks in native px by limit; the maps are computed once for all."""
-        data = self._data
         protocols = [
             self._spec.protocol.model_copy(update={"views": views, "shape_limit": limit})
             for limit in self._limits
         ]
-        readers = [reader(protocol, data, self._shots) for protocol in protocols]
-        found: list[list[np.ndarray]] = [[] for _ in readers]
-        for chunk, maps in maps_of(detector, data, images, protocols[0], CPU):
-            for read, points in zip(readers, found, strict=True):
-                points += [
-                    data.frames[row].to_native(p.astype(np.float64))
-                    for row, p in zip(chunk, read(maps).numpy(), strict=True)
-                ]
-        return {limit: np.stack(p) for limit, p in zip(self._limits, found, strict=True)}
+        readers = [reader(protocol, self._data, self._shots) for protocol in protocols]
+        found = predicted(detector, self._data, images, protocols[0], readers)
+        return dict(zip(self._limits, found, strict=True))
+
+
+def predicted(
+    detector: torch.nn.Module,
+    data: PreparedDataset,
+    images: list[int],
+    protocol: ProtocolConfig,
+    readers: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+) -> list[np.ndarray]:
+    """For each reader of maps, the landmarks (images, landmarks, 2) in native px."""
+    found: list[list[np.ndarray]] = [[] for _ in readers]
+    for chunk, maps in maps_of(detector, data, images, protocol, CPU):
+        for read, points in zip(readers, found, strict=True):
+            points += [
+                data.frames[row].to_native(p.astype(np.float64))
+                for row, p in zip(chunk, read(maps).numpy(), strict=True)
+            ]
+    return [np.stack(points) for points in found]
+
+
+def errors_of(data: PreparedDataset, images: list[int], found: np.ndarray) -> str:
+    """Mean, median and 95th percentile of the error, and the rates, as cells of a row."""
+    errors = radial_errors(found, data.points[images], data.spacing[images])
+    metrics = summarise(errors, data.record.thresholds)
+    rates = " | ".join(f"{percent:.1f}" for percent in metrics.sdr.values())
+    return f"{metrics.mre:.3f} | {metrics.median:.3f} | {metrics.p95:.2f} | {rates}"
 
 
 def last_validation(show: Callable[[], None]) -> Callable[[], float]:
@@ -191,6 +202,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(asked.store or Path(folder))
         spec, data = ready(store, asked)
+        if spec.finetuning_steps % VALIDATIONS:
+            parser.error(f"protocol.steps is a multiple of {VALIDATIONS} here, to end with a look")
         settle_cpu_precision(getattr(torch, settled_precision(store, threads=1).precision))
         detector = initial_detector(store, spec, len(data.record.landmark_names))
         shots = data.rows_of(training_ids(data, spec))
