@@ -74,8 +74,8 @@ class TimmOptions(BackboneOptions):
     decoder_channels: Widths = Field(
         (128, 64, 48, 32),
         description="Decoder channels, coarsest first; one an octave. Four of five octaves end at "
-        "half the side, where the head predicts four pixels a position: a head on 16 channels at "
-        "full size cannot tell 19 landmarks apart.",
+        "half the side, where the head predicts four pixels a position; a fifth of 16 ends at the "
+        "full side, finds more landmarks within 2 mm of a cephalogram, and takes a third longer.",
     )
     depth: int = Field(5, ge=1, le=5, description="Octaves of the encoder.")
     groups: int = Field(8, ge=1, description="Most groups of a GroupNorm.")
