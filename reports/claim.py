@@ -90,7 +90,8 @@ def _of_dataset(
     for identity in sorted(own, key=lambda identity: -len(compared[identity][0])):
         rivals, left_out = compared[identity]
         if rivals:
-            yield _answer(tables[0], identity, names[identity], rivals, left_out)
+            elsewhere = _elsewhere(identity, names)
+            yield _answer(tables[0], identity, names[identity], rivals, left_out, elsewhere)
 
 
 def _rivals(
@@ -112,6 +113,13 @@ def _rivals(
     found = {other: _rival(own, other, names[other], errors, level) for other in others}
     rivals = sorted(filter(None, found.values()), key=lambda rival: rival.ratio.estimate)
     return tuple(rivals), tuple(names[other] for other, rival in found.items() if rival is None)
+
+
+def _elsewhere(own: Identity, names: Mapping[Identity, str]) -> tuple[str, ...]:
+    """The methods that ran, but on no such network under such a transfer."""
+    place = (own.backbone, own.transfer)
+    here = {other.method for other in names if (other.backbone, other.transfer) == place}
+    return tuple(sorted({names[other] for other in names if other.method not in here}))
 
 
 def _rival(
@@ -140,6 +148,7 @@ def _answer(
     title: str,
     rivals: tuple[Rival, ...],
     left_out: tuple[str, ...],
+    elsewhere: tuple[str, ...],
 ) -> ClaimAnswer:
     title = f"{title} ({own.variant})" if own.variant else title
     higher = [rival for rival in rivals if rival.ratio.low > 1]
@@ -153,9 +162,10 @@ def _answer(
         False: (f"{title} does not give the lowest error", ""),
         None: (f"Whether {title} gives the lowest error", " cannot be told"),
     }[holds]
+    where = _where(strongest, shots)
     sentence = (
-        f"{lead} on {table.group.full_title} with {_numbers(shots)} labelled images{end}: "
-        f"its error beside that of {strongest.name} is "
+        f"{lead} on {table.group.full_title} with {_counted(shots, 'labelled image')}{end}: "
+        f"its error beside that of {strongest.name}{where} is "
         f"{_percent(strongest.ratio.estimate)}\u00a0% "
         f"(95\u00a0% interval {_ends(strongest.ratio)}\u00a0%)."
     )
@@ -167,14 +177,19 @@ def _answer(
     )
     if left_out:
         detail += f" Not compared, for want of common seeds or images: {', '.join(left_out)}."
+    if elsewhere:
+        detail += f" Not on this network under this transfer: {', '.join(elsewhere)}."
     return ClaimAnswer(f"Does {title} give the lowest error?", sentence, detail, holds, rivals)
 
 
 def _told(rival: Rival, shots: tuple[int, ...]) -> str:
     """``ImageNet +21 % (+15 to +27 %)``."""
-    where = "" if rival.shots == shots else f" at {_numbers(rival.shots)} labels"
     estimate = _percent(rival.ratio.estimate)
-    return f"{rival.name}{where} {estimate}\u00a0% ({_ends(rival.ratio)}\u00a0%)"
+    return f"{rival.name}{_where(rival, shots)} {estimate}\u00a0% ({_ends(rival.ratio)}\u00a0%)"
+
+
+def _where(rival: Rival, shots: tuple[int, ...]) -> str:
+    return "" if rival.shots == shots else f" at {_counted(rival.shots, 'label')}"
 
 
 def _ends(ratio: Interval) -> str:
@@ -185,6 +200,8 @@ def _percent(ratio: float) -> str:
     return f"{100 * (ratio - 1):+.0f}".replace("-", "\u2212")
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def _counted(numbers: Sequence[int], noun: str) -> str:
+    """``1 label``, ``5 and 25 labels``."""
     *most, last = (str(number) for number in numbers)
-    return f"{', '.join(most)} and {last}" if most else last
+    listed = f"{', '.join(most)} and {last}" if most else last
+    return f"{listed} {noun}{'' if tuple(numbers) == (1,) else 's'}"

@@ -35,7 +35,8 @@ def test_real_images_come_first_and_only_rows_on_the_same_network_are_compared(
     assert f"on {CEPHALOMETRIC.title}" in real.sentence
     assert f"on {HAND.title}" in synthetic.sentence
     assert {rival.name for rival in real.rivals} == {"SimCLR", "From scratch"}
-    assert "ImageNet" not in real.sentence + real.detail
+    assert "ImageNet" not in real.sentence
+    assert real.detail.endswith("Not on this network under this transfer: ImageNet.")
     assert {"SimCLR", "From scratch"} == {n for n in ("SimCLR", "From scratch") if n in real.detail}
     assert "10 and 50 labelled images" in real.sentence
 
@@ -76,6 +77,17 @@ def test_a_rival_without_a_common_seed_is_named_and_leaves_the_claim_open(tmp_pa
     assert found.holds is None
     assert [rival.name for rival in found.rivals] == ["MoCo v2"]
     assert found.detail.endswith("Not compared, for want of common seeds or images: ImageNet.")
+
+
+def test_a_rival_with_fewer_numbers_of_labels_is_told_with_them(tmp_path: Path) -> None:
+    good, poor = Strategy("ddpm", "DDPM", TIMM, 1.0), Strategy("moco", "MoCo v2", TIMM, 3.0)
+    best = Strategy("imagenet", "ImageNet", TIMM, 0.5)
+    given: dict[str, Any] = {"datasets": [CEPHALOMETRIC], "failed": (), "seeds": (0, 1, 2)}
+    build_store(tmp_path, strategies=[good, poor], **given)
+    store = build_store(tmp_path, strategies=[best], shots=(50,), **given)
+    (found,) = answered(store, "ddpm")
+    assert "beside that of ImageNet at 50 labels is" in found.sentence
+    assert "MoCo v2 at" not in found.detail
 
 
 def test_the_page_begins_with_the_answer_and_then_names_the_best(tmp_path: Path) -> None:
