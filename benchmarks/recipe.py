@@ -203,7 +203,10 @@ def main() -> None:
         store = Store(asked.store or Path(folder))
         spec, data = ready(store, asked)
         if spec.finetuning_steps % VALIDATIONS:
-            parser.error(f"protocol.steps is a multiple of {VALIDATIONS} here, to end with a look")
+            parser.error(
+                f"protocol.steps={spec.finetuning_steps}: the weights are looked at {VALIDATIONS} "
+                f"times, the last time at the end, so give a multiple of {VALIDATIONS}"
+            )
         settle_cpu_precision(getattr(torch, settled_precision(store, threads=1).precision))
         detector = initial_detector(store, spec, len(data.record.landmark_names))
         shots = data.rows_of(training_ids(data, spec))

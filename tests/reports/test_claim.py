@@ -83,10 +83,11 @@ def test_a_rival_with_fewer_numbers_of_labels_is_told_with_them(tmp_path: Path) 
     good, poor = Strategy("ddpm", "DDPM", TIMM, 1.0), Strategy("moco", "MoCo v2", TIMM, 3.0)
     best = Strategy("imagenet", "ImageNet", TIMM, 0.5)
     given: dict[str, Any] = {"datasets": [CEPHALOMETRIC], "failed": (), "seeds": (0, 1, 2)}
-    build_store(tmp_path, strategies=[good, poor], **given)
-    store = build_store(tmp_path, strategies=[best], shots=(50,), **given)
+    build_store(tmp_path, strategies=[good, poor], shots=(1, 50), **given)
+    store = build_store(tmp_path, strategies=[best], shots=(1,), **given)
     (found,) = answered(store, "ddpm")
-    assert "beside that of ImageNet at 50 labels is" in found.sentence
+    assert "with 1 and 50 labelled images:" in found.sentence
+    assert "beside that of ImageNet at 1 label is" in found.sentence
     assert "MoCo v2 at" not in found.detail
 
 
