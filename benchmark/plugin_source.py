@@ -19,6 +19,9 @@ _KIND_BY_ENDING: dict[str, Kind] = {"Method": "method", "Dataset": "dataset", "R
 _NOT_A_PLUGIN = re.compile(
     r"(Options|Model|Config|Settings|Enum|Flag|Tuple|Dict|Protocol|Error|Exception|Warning)$"
 )
+# A module that has neither a class with a base nor an indented name that is set holds no plugin.
+# Support code is not parsed for that reason; where `class` is misspelt, the name still tells.
+_SIGN_OF_PLUGIN = re.compile(rb"(?:\A|[\r\n])(?:class\b[^\r\n]*[(\[\\]|[ \t]+name\b[^=\r\n]*=)")
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,15 @@ def read_module(path: Path) -> list[DefinedClass]:
     """The plugins that a module defines, in the order of the file.
 
     Args:
-        path: The source file; it is parsed and not run.
+        path: The source file; it is parsed and not run, support code not even parsed.
 
     Raises:
         SyntaxError: It is not Python.
         OSError: It cannot be read.
     """
     source = path.read_bytes()
+    if not _SIGN_OF_PLUGIN.search(source):
+        return []
     with warnings.catch_warnings():
         # An odd escape in somebody's string is not a matter for the one who lists the names.
         warnings.simplefilter("ignore")
