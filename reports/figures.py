@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.reports.columns import format_error
 from benchmark.reports.drawing import Drawing
 from benchmark.reports.efficiency_figures import label_efficiency
-from benchmark.reports.labels import name_parts, short_names, shorten
+from benchmark.reports.labels import name_lines, short_names
 from benchmark.reports.marks import interval_ends, reference_line, room_for
 from benchmark.reports.scales import line_style
 from benchmark.reports.svg import to_svg
@@ -39,7 +39,7 @@ def dots_drawing(table: LeaderboardTable, styles: Styles) -> Drawing:
     """The drawing of :func:`method_dots`; the table has at least one ranked row."""
     unit = table.group.unit
     several = len(table.backbones()) > 1
-    lines = max(len(name_parts(row, several=several)) for row in table.ranked)
+    lines = max(len(name_lines(row, several=several)) for row in table.ranked)
     parts = []
     for row in table.ranked:
         ends = interval_ends(row)
@@ -75,7 +75,7 @@ def _paint_dots(axes: Axes, palette: Palette, table: LeaderboardTable, styles: S
             mew=0,
             zorder=4,
         )
-    names = ["\n".join(map(shorten, name_parts(row, several=several))) for row in rows]
+    names = ["\n".join(name_lines(row, several=several)) for row in rows]
     axes.set_yticks(range(len(rows)), names)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")

@@ -41,6 +41,21 @@ def name_parts(row: Row, *, several: bool) -> list[str]:
     return [*parts, *([identity.variant] if identity.variant else [])]
 
 
+def name_lines(row: Row, *, several: bool) -> list[str]:
+    """The parts of a row's name, each cut to one line; long options stand on a line of their own.
+
+    Args:
+        row: A row of a table.
+        several: Whether the table has rows on more than one backbone.
+    """
+    lines = []
+    for part in name_parts(row, several=several):
+        name, bracket, options = part.partition("[")
+        cut = [part] if len(part) <= LONGEST or not name else [name, bracket + options]
+        lines += [shorten(line) for line in cut if line]
+    return lines
+
+
 def short_names(tables: Sequence[LeaderboardTable], most: int = LONGEST) -> dict[Identity, str]:
     """The names of the ranked rows on one line; no two are the same."""
     several = len({backbone for table in tables for backbone in table.backbones()}) > 1

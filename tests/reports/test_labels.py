@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.reports.drawing import Drawing, painted
-from benchmark.reports.labels import label_points, short_names, shorten, shorten_apart, spread
+from benchmark.reports.labels import (
+    LONGEST,
+    label_points,
+    name_lines,
+    short_names,
+    shorten,
+    shorten_apart,
+    spread,
+)
 from benchmark.reports.palettes import PAPER
 from tests.reports.table_builder import make_table
 
@@ -50,6 +59,29 @@ def test_names_that_differ_in_their_ends_only_stay_apart() -> None:
 @given(st.lists(st.text("ab", max_size=60), unique=True, max_size=12))
 def test_shortened_names_are_never_the_same(names: list[str]) -> None:
     assert len(set(shorten_apart(names, 12))) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "lines"),
+    [
+        ("unet[layers=2]", ["unet[layers=2]"]),
+        ("timm/tf_efficientnet_lite0[norm=group]", ["timm/tf_efficientnet_lite0", "[norm=group]"]),
+    ],
+)
+def test_long_options_of_a_backbone_stand_on_a_line_of_their_own(
+    backbone: str, lines: list[str]
+) -> None:
+    row = make_table(1).rows[0]
+    named = replace(row, identity=row.identity._replace(backbone=backbone))
+    assert name_lines(named, several=True) == ["DDPM", *lines]
+    assert name_lines(named, several=False) == ["DDPM"]
+
+
+@given(st.text("ab[=,]", max_size=80))
+def test_lines_of_a_name_are_short_and_never_empty(backbone: str) -> None:
+    row = make_table(1).rows[0]
+    named = replace(row, identity=row.identity._replace(backbone=f"x{backbone}"))
+    assert all(0 < len(line) <= LONGEST for line in name_lines(named, several=True))
 
 
 def test_backbones_are_named_only_where_there_are_several() -> None:
