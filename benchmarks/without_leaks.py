@@ -4,8 +4,8 @@
 
 measures the predictions in a store twice: on all test images, and without those that leak. The
 trainings stay as they are: nothing that leaks is in their pool of unlabelled images, unless the
-run was told ``--allow-leaks``, but a labelled image may be one of those films. ``run
---exclude-leaks`` leaves the test images out before anything is trained.
+run was told ``--allow-leaks``, but a labelled image may be one of those films. Cells of ``run
+--exclude-leaks``, which leaves the test images out before anything is trained, are passed over.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ from benchmark.schema import CellRecord
 from benchmark.store import Store
 
 
-def image_means(store: Store, cell: CellRecord, leaking: set[str]) -> tuple[float, float]:
-    """MRE of a cell's predictions on all test images, and on those that do not leak."""
+def image_means(store: Store, cell: CellRecord, leaking: set[str]) -> tuple[float, float] | None:
+    """MRE of a cell's predictions on all test images, and on those that do not leak.
+
+    None where nothing that leaks was tested on.
+    """
     errors = store.errors(cell.key)
     stays = np.array([name not in leaking for name in errors.image_ids])
+    if stays.all():
+        return None
     return float(np.nanmean(errors.values)), float(np.nanmean(errors.values[stays]))
 
 
@@ -36,7 +41,8 @@ def rows(store: Store) -> Iterator[tuple[str, int, float, float]]:
         if cell.status == "done" and cell.dataset_key in leaking:
             labels = cell.labels
             row = (labels.title, labels.backbone, labels.transfer, labels.shots)
-            found[row].append(image_means(store, cell, leaking[cell.dataset_key]))
+            if means := image_means(store, cell, leaking[cell.dataset_key]):
+                found[row].append(means)
     for (title, backbone, transfer, shots), both in sorted(found.items(), key=lambda f: f[0][3]):
         with_leaks, without = np.mean(both, axis=0)
         yield f"{title} on {backbone}, {transfer}", shots, float(with_leaks), float(without)
