@@ -124,71 +124,39 @@ def finetune(
     """
     device = shots.pixels.device
     random = generator(stream_seed("finetuning", seed), device)
-    augmentation = Augmentation(protocol.augmentation)
-    measure = heatmap_loss(protocol.loss)
     passes = protocol.published.epochs > 0
     draw = Draws(len(shots.pixels), protocol.batch_size, random, whole_passes=passes)
-    size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
-
     # What is recorded has one size.
     recorder = Recorder(None if passes else device, (random,))
-    augmented = recorder(
-        lambda rows: augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
-    )
-
-    @counted("augmentation")
-    def batch() -> tuple[Tensor, ...]:
-        return tuple(augmented(draw()))
-
-    def loss(images: Tensor, points: Tensor) -> Tensor:
-        logits = detector(as_inputs(images, protocol.published.inputs)).float()
-        return measure(logits, points, valid_landmarks(points, size), protocol.sigma)
-
-    def weight(_: Tensor, points: Tensor) -> Tensor:
-        return measure.weight(points, valid_landmarks(points, size), size)
+    objective = _Objective(detector, shots, protocol, draw, random, recorder)
 
     detector.train()
     ensure_shareable(detector, protocol.batch_size)
-    mixing = mixes_images(detector)
-    lower = "lower protocol.batch_size"
     best = watch(detector, protocol, steps=steps, shots=len(shots.pixels), validate=validate)
     average = (
         AveragedWeights(detector, protocol.weight_average) if protocol.weight_average else None
     )
-    keeper = None
-    if checkpoint is not None:
-        parts: dict[str, Stateful] = {
-            "network": ModuleState(detector),
-            "draws": draw,
-            "random": RandomState(random),
-        }
-        if best is not None:
-            parts["best"] = best
-        if average is not None:
-            parts["average"] = average
-        keeper = Checkpoint(checkpoint, checkpoint_seconds, parts)
+    parts: dict[str, Stateful | None] = {
+        "network": ModuleState(detector),
+        "draws": draw,
+        "random": RandomState(random),
+        "best": best,
+        "average": average,
+    }
+    kept = {name: part for name, part in parts.items() if part is not None}
     history = optimise(
-        loss,
+        objective.loss,
         detector.parameters(),
-        Schedule(
-            steps,
-            rate * protocol.learning_rate,
-            protocol.weight_decay,
-            protocol.warmup,
-            protocol.gradient_clip,
-            constant=protocol.published.schedule == "constant",
-        ),
+        _schedule(protocol, steps, rate),
         stage="fine-tune",
         device=device,
         precision=resolve_precision(protocol.precision, device),
-        draw=batch,
+        draw=objective.batch,
         listener=listener,
         after_step=_one_after_another(best, None if average is None else average.follow),
         steering=best.steering if best is not None else None,
-        division=Division(weight, lower)
-        if mixing is None
-        else Division(None, f"{lower}; under {mixing} parts are another training"),
-        checkpoint=keeper,
+        division=objective.division(),
+        checkpoint=None if checkpoint is None else Checkpoint(checkpoint, checkpoint_seconds, kept),
         recorder=recorder,
     )
     if best is not None:
@@ -196,6 +164,60 @@ def finetune(
     if average is not None:
         average.copy_to_network()
     return history
+
+
+class _Objective:
+    """What fine-tuning minimises: the loss of a detector on augmented draws of the shots."""
+
+    def __init__(
+        self,
+        detector: nn.Module,
+        shots: Shots,
+        protocol: ProtocolConfig,
+        draw: Draws,
+        random: torch.Generator,
+        recorder: Recorder,
+    ) -> None:
+        self._detector, self._protocol, self._draw = detector, protocol, draw
+        self._size = (shots.pixels.shape[-2], shots.pixels.shape[-1])
+        self._measure = heatmap_loss(protocol.loss)
+        augmentation = Augmentation(protocol.augmentation)
+        self._augmented = recorder(
+            lambda rows: augmentation(as_unit_range(shots.pixels[rows]), shots.points[rows], random)
+        )
+
+    @counted("augmentation")
+    def batch(self) -> tuple[Tensor, ...]:
+        """Images (batch, 1, height, width) in [0, 1] and their points (batch, landmarks, 2)."""
+        return tuple(self._augmented(self._draw()))
+
+    def loss(self, images: Tensor, points: Tensor) -> Tensor:
+        """The loss of a batch, a scalar."""
+        protocol = self._protocol
+        logits = self._detector(as_inputs(images, protocol.published.inputs)).float()
+        valid = valid_landmarks(points, self._size)
+        return self._measure(logits, points, valid, protocol.sigma)
+
+    def division(self) -> Division:
+        """Whether a batch may be passed through in parts, and what a part weighs."""
+        lower, mixing = "lower protocol.batch_size", mixes_images(self._detector)
+        if mixing is None:
+            return Division(self._weight, lower)
+        return Division(None, f"{lower}; under {mixing} parts are another training")
+
+    def _weight(self, _: Tensor, points: Tensor) -> Tensor:
+        return self._measure.weight(points, valid_landmarks(points, self._size), self._size)
+
+
+def _schedule(protocol: ProtocolConfig, steps: int, rate: float) -> Schedule:
+    return Schedule(
+        steps,
+        rate * protocol.learning_rate,
+        protocol.weight_decay,
+        protocol.warmup,
+        protocol.gradient_clip,
+        constant=protocol.published.schedule == "constant",
+    )
 
 
 def _one_after_another(*followers: Callable[[int], None] | None) -> Callable[[int], None]:

@@ -176,27 +176,7 @@ def last_validation(show: Callable[[], None]) -> Callable[[], float]:
 
 def main() -> None:
     """Train once, and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--preset", default="quick")
-    parser.add_argument("--dataset", default="cephalometric")
-    parser.add_argument("--data-root", action="append", default=[])
-    parser.add_argument("--method", default="imagenet")
-    parser.add_argument("--backbone", default="timm/tf_efficientnet_lite0")
-    parser.add_argument("--shots", type=int, default=25)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", action="append", default=[], help="as for `run`")
-    parser.add_argument("--views", type=lambda text: [int(n) for n in text.split(",")], default=[1])
-    parser.add_argument(
-        "--limits", type=lambda text: [float(n) for n in text.split(",")], default=[0.0]
-    )
-    parser.add_argument(
-        "--average", type=float, default=0.99, help="decay of the averaged weights; 0: none"
-    )
-    parser.add_argument("--images", default="test", help="test, rest, or both with a comma")
-    parser.add_argument("--store", type=Path, help="for prepared images and pretrainings")
-    parser.add_argument("--keep", type=Path, help="a folder for the predictions")
+    parser = command_line()
     asked = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -227,6 +207,32 @@ def main() -> None:
         )
         if asked.average:
             rows("averaged", detector)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The options of the script."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--preset", default="quick")
+    parser.add_argument("--dataset", default="cephalometric")
+    parser.add_argument("--data-root", action="append", default=[])
+    parser.add_argument("--method", default="imagenet")
+    parser.add_argument("--backbone", default="timm/tf_efficientnet_lite0")
+    parser.add_argument("--shots", type=int, default=25)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], help="as for `run`")
+    parser.add_argument("--views", type=lambda text: [int(n) for n in text.split(",")], default=[1])
+    parser.add_argument(
+        "--limits", type=lambda text: [float(n) for n in text.split(",")], default=[0.0]
+    )
+    parser.add_argument(
+        "--average", type=float, default=0.99, help="decay of the averaged weights; 0: none"
+    )
+    parser.add_argument("--images", default="test", help="test, rest, or both with a comma")
+    parser.add_argument("--store", type=Path, help="for prepared images and pretrainings")
+    parser.add_argument("--keep", type=Path, help="a folder for the predictions")
+    return parser
 
 
 if __name__ == "__main__":
