@@ -88,6 +88,10 @@ class Duel:
         behind = [image for image in reversed(self.images) if image.difference > 0]
         return (*ahead, *behind[: count - len(ahead)])
 
+    def same(self) -> bool:
+        """Whether they have the same error on every image, as where tuning chose the default."""
+        return all(image.difference == 0 for image in self.images)
+
 
 def duels(
     store: Store,
@@ -256,6 +260,8 @@ def sentence(duel: Duel) -> str:
     comparison, unit = duel.comparison, duel.table.group.unit
     difference = comparison.difference
     size = f"{abs(difference.estimate):.3g} {unit}".strip()
+    if duel.same():
+        return "A and B have the same error on every image."
     if comparison.verdict == "equivalent":
         margin = f"the declared margin of {comparison.margin:g} {unit}".strip()
         return f"A and B are equal within {margin}: they differ by {size} on average."

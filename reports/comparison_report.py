@@ -62,10 +62,14 @@ class ComparisonReport(Report):
             _print_duel(duel, console)
 
     def files(self, store: Store) -> Mapping[str, str | bytes]:
-        """The images where they differ most, drawn: SVG, PDF and PNG for each section."""
+        """The images where they differ most, drawn: SVG, PDF and PNG for each section.
+
+        Nothing is drawn of two that have the same errors.
+        """
         files: dict[str, str | bytes] = {}
         for duel in self._duels(store):
-            files.update(draw_files(store, duel))
+            if not duel.same():
+                files.update(draw_files(store, duel))
         return files
 
     def _duels(self, store: Store) -> list[Duel]:
@@ -87,6 +91,8 @@ def _print_duel(duel: Duel, console: Console) -> None:
     console.print(Text(f"A {first}, B {second}; differences are A − B, so below zero A is better"))
     console.print()
     console.print(Text(sentence(duel), style="bold"))
+    if duel.same():
+        return
     console.print(_facts(duel))
     console.print()
     console.print(_landmarks(duel))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +171,20 @@ def test_drawings_of_one_store_are_the_same_bytes(store: Snapshot, duel: Duel) -
     first, second = draw_files(store, duel), draw_files(store, duel)
     assert first == second
     assert io.BytesIO(first[next(iter(first))]).getbuffer().nbytes > 1000
+
+
+def test_rows_with_the_same_errors_are_said_to_be_the_same_and_not_drawn(tmp_path: Path) -> None:
+    store = build_store(tmp_path, shots=(50,), seeds=(0, 1), failed=())
+    asked = ["compare", "ddpm", "simclr@unet", "-o", str(tmp_path), "--datasets", "cephalometric"]
+    cells = {
+        (cell.labels.method, cell.labels.seed): tmp_path / "cells" / cell.key
+        for cell in store.cells()
+        if cell.labels.dataset == "cephalometric" and cell.labels.backbone == "unet"
+    }
+    for seed in (0, 1):
+        shutil.copy(cells["ddpm", seed] / "predictions.parquet", cells["simclr", seed])
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert "A and B have the same error on every image." in done.output
+    assert "differ most" not in done.output
+    assert not (tmp_path / "comparisons").exists()
