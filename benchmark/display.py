@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from benchmark.progress import REPORT_EVERY
 from benchmark.progress import Progress as WorkerProgress
 from benchmark.schema import Failure
 from benchmark.tasks import Task
@@ -48,8 +49,17 @@ def ranges(numbers: Iterable[int]) -> str:
 
 @dataclass
 class _Active:
+    """A task under way.
+
+    Attributes:
+        started: When it began, or was gone on with.
+        share: How much of its cost is done.
+        earlier: How much of it an earlier run had done; None before it has said a word.
+    """
+
     started: float
     share: float = 0.0
+    earlier: float | None = None
 
 
 class TimeLeft:
@@ -69,14 +79,19 @@ class TimeLeft:
     def progressed(self, task: Task, progress: WorkerProgress) -> None:
         """A task has come further."""
         low, high = STAGE_SPAN.get(progress.stage, (0.0, 1.0))
-        self.active[task.id].share = low + (high - low) * progress.step / max(1, progress.steps)
+        active = self.active[task.id]
+        active.share = low + (high - low) * progress.step / max(1, progress.steps)
+        if active.earlier is None:
+            active.earlier = 0.0
+            if progress.step > REPORT_EVERY:  # from a checkpoint; a start is told of sooner
+                active.earlier, active.started = active.share, time.monotonic()
 
     def ended(self, task: Task) -> None:
         """A task is done, or failed and left nothing to do."""
         cost = self.left.pop(task.id, 0.0)
         active = self.active.pop(task.id, None)
         if active is not None:
-            self.cost_done += cost
+            self.cost_done += cost * (1 - (active.earlier or 0.0))
             self.seconds_done += time.monotonic() - active.started
 
     def put_back(self, task: Task) -> None:
@@ -88,7 +103,7 @@ class TimeLeft:
         now = time.monotonic()
         cost, spent = self.cost_done, self.seconds_done
         for name, active in self.active.items():
-            cost += self.left[name] * active.share
+            cost += self.left[name] * (active.share - (active.earlier or 0.0))
             spent += now - active.started
         pace = spent / cost if cost > 5 else 1.0
         remaining = {

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 TRAINING_STAGES = ("pretrain", "fine-tune")
+REPORT_EVERY = 5
+"""Steps of a training between two messages."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,9 @@ from benchmark.micro_batches import Division, Passes, mixes_images, number_of_im
 from benchmark.operations import OperationCounter
 from benchmark.optimiser import Schedule, Steering, Update
 from benchmark.parallel import ensure_shareable, together
-from benchmark.progress import Listener, Progress, silent
+from benchmark.progress import REPORT_EVERY, Listener, Progress, silent
 from benchmark.recording import Recorder
 from benchmark.unlabelled import UnlabelledImages
-
-REPORT_EVERY = 5
 
 
 class DivergedError(BenchmarkError):

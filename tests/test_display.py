@@ -57,6 +57,22 @@ def test_work_that_takes_twice_its_cost_doubles_the_time_left(
     assert left.seconds() == pytest.approx(500)
 
 
+def test_what_an_earlier_run_had_done_makes_no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    every = tasks(2)
+    left = TimeLeft(every, workers=1)
+    left.started(every[0])
+    clock = 10.0
+    left.progressed(every[0], Progress("pretrain", 500, 1000))  # 55 of its 100 are done
+    assert left.seconds() == pytest.approx(145)
+    clock = 100.0
+    left.progressed(every[0], Progress("pretrain", 1000, 1000))  # 45 took 90 seconds
+    assert left.seconds() == pytest.approx(200)
+    left.ended(every[0])
+    assert left.seconds() == pytest.approx(200)
+
+
 def test_lines_tell_stage_steps_loss_and_what_is_left() -> None:
     text = io.StringIO()
     first, second, *_ = every = tasks(2)
