@@ -81,7 +81,7 @@ def answer(tables: Sequence[LeaderboardTable]) -> Answer | None:
 
 
 def _where(table: LeaderboardTable) -> str:
-    return f"On {table.group.full_title} with {table.shots} labelled images"
+    return f"On {table.group.full_title} with {table.labelled_images}"
 
 
 def _error(table: LeaderboardTable, row: Row) -> str:

@@ -113,7 +113,7 @@ def _map(
         scale=_scale(rows, picture),
     )
     caption = (
-        f"{best.name}, {table.shots} labelled images: each circle has the mean error at its "
+        f"{best.name}, {table.labelled_images}: each circle has the mean error at its "
         f"landmark as radius, drawn to scale on the true landmarks of {name}."
     )
     return LandmarkMap(picture, circles, caption)

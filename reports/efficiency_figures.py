@@ -231,6 +231,6 @@ def _description(tables: Sequence[LeaderboardTable]) -> str:
     parts = []
     for table in tables:
         rows = ", ".join(f"{r.name} {format_error(r.number('mre') or 0)}" for r in table.ranked)
-        parts.append(f"with {table.shots} labelled images {rows}")
+        parts.append(f"with {table.labelled_images} {rows}")
     unit = tables[0].group.unit
     return f"Mean radial error in {unit} against labelled images: {'; '.join(parts)}."

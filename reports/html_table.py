@@ -122,7 +122,7 @@ def caption(table: LeaderboardTable) -> str:
     """Shots, and the backbone where there is just one."""
     backbones = table.backbones()
     where = f", {backbones[0]}" if len(backbones) == 1 else ""
-    return f"{table.shots} labelled images{where}"
+    return f"{table.labelled_images}{where}"
 
 
 def has_extra_columns(tables: Sequence[LeaderboardTable]) -> bool:

@@ -80,7 +80,7 @@ def _entry(result: Result) -> Yaml:
         "dataset": {
             "type": table.group.name,
             "name": table.group.full_title,
-            "config": f"{table.shots} labelled images",
+            "config": table.labelled_images,
             "split": "test",
             "args": {
                 "labelled_images": table.shots,

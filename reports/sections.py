@@ -56,7 +56,7 @@ def dataset_sections(
                 series=tuple(rows.values()),
                 efficiency=curve,
                 cumulative=_cumulative(finished, styles, reader, number),
-                cumulative_title=f"{finished[-1].shots} labelled images" if finished else "",
+                cumulative_title=finished[-1].labelled_images if finished else "",
             )
         )
     return sections

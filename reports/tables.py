@@ -187,7 +187,12 @@ class LeaderboardTable:
     @property
     def title(self) -> str:
         """Dataset and shots, as text."""
-        return f"{self.group.full_title}, {self.shots} labelled images"
+        return f"{self.group.full_title}, {self.labelled_images}"
+
+    @property
+    def labelled_images(self) -> str:
+        """The number of shots in words: ``1 labelled image``, ``25 labelled images``."""
+        return f"{self.shots} labelled image{'' if self.shots == 1 else 's'}"
 
     @property
     def ranked(self) -> tuple[Row, ...]:

@@ -113,3 +113,8 @@ def test_labels_keep_off_given_lines() -> None:
         box = axes.texts[0].get_window_extent()
         height = axes.transData.transform((0.2, 0.5))[1]
         assert box.x1 < axes.transData.transform((0.2, 0.5))[0] or not box.y0 < height < box.y1
+
+
+def test_one_labelled_image_is_singular() -> None:
+    assert make_table(1, shots=1).title.endswith(", 1 labelled image")
+    assert make_table(1, shots=25).title.endswith(", 25 labelled images")
